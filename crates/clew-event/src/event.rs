@@ -1,0 +1,141 @@
+//! One observation, of whatever source.
+
+use serde::{Deserialize, Serialize};
+
+use crate::container::{AccountEvent, CgroupEvent, ContainerEvent};
+use crate::control_plane::ApiCall;
+use crate::event_type::EventType;
+use crate::file::FileEvent;
+use crate::http::HttpEvent;
+use crate::id::{CgroupId, EventId, ProcessKey};
+use crate::kernel::{KernelEvent, Lost, NodeStarted};
+use crate::privilege::PrivilegeEvent;
+use crate::process::{Executed, Exited, Forked};
+use crate::socket::{DescriptorEvent, DnsEvent, SocketEvent};
+use crate::time::TimestampNs;
+
+/// One observation with its times and whoever acted.
+///
+/// At most 256 bytes in memory, plus its strings (held by a test), so that a burst of a million
+/// waits in a quarter of a gigabyte.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique over all machines, and the same on every replay.
+    pub id: EventId,
+    /// When it happened, by the clock of the machine or provider that saw it.
+    pub time: TimestampNs,
+    /// When it reached Clew. Late by the ring buffer for kernel events, by minutes for clouds.
+    pub arrived: TimestampNs,
+    /// The name by which rules know it; what rules are dispatched by.
+    pub event_type: EventType,
+    /// The thread that acted; absent for what no thread did (a loss, a cloud record).
+    pub actor: Option<Actor>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// The thread that acted, as the kernel knew it at that moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Its process.
+    pub process: ProcessKey,
+    /// Its cgroup, which tells the container.
+    pub cgroup: CgroupId,
+    /// Thread id in the machine's initial pid namespace.
+    pub tid: u32,
+}
+
+/// What happened. A new source adds a variant at the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// The sensor of a machine began, or a tape begins.
+    NodeStarted(Box<NodeStarted>),
+    /// A process or thread was made.
+    Forked(Forked),
+    /// A process took a new program.
+    Executed(Executed),
+    /// A process was there when the sensor began; the same facts as of an exec.
+    Running(Executed),
+    /// A process ended.
+    Exited(Exited),
+    /// A file system call.
+    File(FileEvent),
+    /// A socket call.
+    Socket(SocketEvent),
+    /// A descriptor was put on another number.
+    Descriptor(DescriptorEvent),
+    /// A name was asked or answered.
+    Dns(Box<DnsEvent>),
+    /// Credentials or namespaces changed.
+    Privilege(PrivilegeEvent),
+    /// Something was done to the kernel or to another process.
+    Kernel(KernelEvent),
+    /// A cgroup came, went, or was there.
+    Cgroup(CgroupEvent),
+    /// A container came, went, or became known.
+    Container(Box<ContainerEvent>),
+    /// A user or group got a name.
+    Account(AccountEvent),
+    /// A request or response of an application.
+    Http(Box<HttpEvent>),
+    /// A call to the Kubernetes API.
+    KubernetesApi(Box<ApiCall>),
+    /// A call to a cloud's API.
+    CloudApi(Box<ApiCall>),
+    /// Events that were lost before Clew could read them.
+    Lost(Lost),
+}
+
+impl Event {
+    /// What the system call returned; `None` where there was no call, or none with a result.
+    #[must_use]
+    pub fn result(&self) -> Option<i64> {
+        match &self.kind {
+            EventKind::Executed(_) => Some(0),
+            EventKind::File(file) => Some(file.result),
+            EventKind::Socket(socket) => Some(socket.result),
+            EventKind::Descriptor(descriptor) => Some(descriptor.result),
+            EventKind::Privilege(privilege) => Some(privilege.result),
+            EventKind::Kernel(kernel) => Some(kernel.result),
+            EventKind::Forked(fork) => Some(i64::from(fork.child.pid)),
+            EventKind::NodeStarted(_)
+            | EventKind::Running(_)
+            | EventKind::Exited(_)
+            | EventKind::Dns(_)
+            | EventKind::Cgroup(_)
+            | EventKind::Container(_)
+            | EventKind::Account(_)
+            | EventKind::Http(_)
+            | EventKind::KubernetesApi(_)
+            | EventKind::CloudApi(_)
+            | EventKind::Lost(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_takes_at_most_256_bytes_plus_its_strings() {
+        assert!(size_of::<Event>() <= 256, "{} bytes", size_of::<Event>());
+    }
+
+    #[test]
+    fn an_event_survives_tape_and_json() -> Result<(), Box<dyn std::error::Error>> {
+        let event = Event {
+            id: EventId(1),
+            time: TimestampNs::from_unix_ns(2),
+            arrived: TimestampNs::from_unix_ns(3),
+            event_type: EventType::Openat,
+            actor: Some(Actor::default()),
+            kind: EventKind::File(FileEvent { path: "/etc/shadow".into(), ..Default::default() }),
+        };
+        let taped = postcard::to_stdvec(&event)?;
+        assert_eq!(postcard::from_bytes::<Event>(&taped)?, event);
+        let json = serde_json::to_string(&event)?;
+        assert_eq!(serde_json::from_str::<Event>(&json)?, event);
+        Ok(())
+    }
+}

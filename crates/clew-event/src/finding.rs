@@ -1,0 +1,218 @@
+//! One detection, with the evidence and the sentence that explain it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ContainerId, EventId, FindingId, ProcessKey};
+use crate::text::Text;
+use crate::time::TimestampNs;
+
+/// How urgent a rule's author calls it; the eight levels of syslog, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Priority {
+    /// The system is unusable.
+    Emergency,
+    /// Act at once.
+    Alert,
+    /// Critical.
+    Critical,
+    /// Error.
+    Error,
+    /// Warning.
+    Warning,
+    /// Normal, but worth a look.
+    Notice,
+    /// For information.
+    Informational,
+    /// For debugging rules.
+    Debug,
+}
+
+impl Priority {
+    /// Every level, most urgent first.
+    pub const ALL: [Self; 8] = [
+        Self::Emergency,
+        Self::Alert,
+        Self::Critical,
+        Self::Error,
+        Self::Warning,
+        Self::Notice,
+        Self::Informational,
+        Self::Debug,
+    ];
+
+    /// The level's name as alerts carry it: `Warning`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Emergency => "Emergency",
+            Self::Alert => "Alert",
+            Self::Critical => "Critical",
+            Self::Error => "Error",
+            Self::Warning => "Warning",
+            Self::Notice => "Notice",
+            Self::Informational => "Informational",
+            Self::Debug => "Debug",
+        }
+    }
+
+    /// Surprisal, in bits, of a match of a rule with this priority, where nothing has been
+    /// learned yet: a first guess of how rarely such a rule fires without an attack, on which
+    /// profiles improve. Eight bits make a seed of a story.
+    #[must_use]
+    pub const fn bits(self) -> f64 {
+        match self {
+            Self::Emergency | Self::Alert | Self::Critical => 12.0,
+            Self::Error => 10.0,
+            Self::Warning => 8.0,
+            Self::Notice => 5.0,
+            Self::Informational => 3.0,
+            Self::Debug => 1.0,
+        }
+    }
+}
+
+/// Kind of an [`Entity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityKind {
+    /// A process.
+    Process,
+    /// A container.
+    Container,
+    /// An image.
+    Image,
+    /// A machine.
+    Node,
+    /// A user.
+    User,
+    /// A file.
+    File,
+    /// The other end of a connection.
+    Peer,
+    /// A request to an application.
+    Request,
+    /// A pod.
+    Pod,
+    /// A cloud or cluster credential, by its public id.
+    Credential,
+    /// A cloud or cluster resource.
+    Resource,
+}
+
+/// Something that a finding or story is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Entity {
+    /// What it is.
+    pub kind: EntityKind,
+    /// Its id: process key, container id, path, address.
+    pub id: String,
+    /// How people call it.
+    pub name: String,
+}
+
+/// One detection: a rule that matched, with what proves and explains it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Made from the rule and the events, so that a replay gives the same.
+    pub id: FindingId,
+    /// Time of the event that decided it.
+    pub time: TimestampNs,
+    /// Source of the rule: `syscall`, `k8s_audit`, …
+    pub source: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// How urgent its author calls it.
+    pub priority: Priority,
+    /// ATT&CK techniques, such as `T1059.004`, in ascending order.
+    pub techniques: Vec<String>,
+    /// All tags of the rule, in ascending order.
+    pub tags: Vec<String>,
+    /// How surprising it is: 8 bits = once in 256 equal occasions.
+    pub bits: f64,
+    /// What it is about.
+    pub entities: Vec<Entity>,
+    /// The events that prove it, the deciding one first.
+    pub events: Vec<EventId>,
+    /// The rule's sentence with its fields filled in.
+    pub output: String,
+    /// The fields of that sentence with their values, as rules name them.
+    pub output_fields: BTreeMap<String, serde_json::Value>,
+    /// Host name of the machine.
+    pub hostname: String,
+    /// Who acted, and where.
+    pub subject: Subject,
+}
+
+/// Who acted in a finding, with enough of its surroundings to join it to others and to tell it,
+/// without asking the machine again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The process that acted, then its parent, its grandparent and so on, at most
+    /// [`Subject::LINEAGE_MAX`]. Within one container: the lineage ends where it is left.
+    pub lineage: Vec<ProcessFacts>,
+    /// The container it ran in.
+    pub container: Option<ContainerFacts>,
+    /// File it touched.
+    pub file: Text,
+    /// Other end of its connection, as `address:port`.
+    pub peer: Text,
+}
+
+impl Subject {
+    /// How many generations a finding carries.
+    pub const LINEAGE_MAX: usize = 16;
+}
+
+/// What a finding says of one process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessFacts {
+    /// The process.
+    pub key: ProcessKey,
+    /// When it started.
+    pub started: TimestampNs,
+    /// The event that put its present program in place; `None` where that was not seen.
+    pub executed_by: Option<EventId>,
+    /// Program's name.
+    pub name: Text,
+    /// File that runs.
+    pub exe: Text,
+    /// Arguments joined by spaces, bounded by the sensor.
+    pub command_line: Text,
+    /// Effective user id.
+    pub uid: u32,
+    /// True where the file lies in a container's writable layer or has no name.
+    pub is_dropped: bool,
+}
+
+/// What a finding says of its container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerFacts {
+    /// Full id.
+    pub id: ContainerId,
+    /// Name; empty until the runtime told it.
+    pub name: Text,
+    /// Image as it was asked for; empty until the runtime told it.
+    pub image: Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_more_urgent_priority_never_has_fewer_bits() {
+        for pair in Priority::ALL.windows(2) {
+            assert!(pair[1].bits() <= pair[0].bits(), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn priorities_are_written_as_alerts_carry_them() -> Result<(), serde_json::Error> {
+        for priority in Priority::ALL {
+            assert_eq!(serde_json::to_value(priority)?, priority.name());
+        }
+        Ok(())
+    }
+}
