@@ -1,0 +1,2 @@
+//! The binary `clew`.
+fn main() {}

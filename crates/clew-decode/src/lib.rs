@@ -1,0 +1,2 @@
+//! Bytes of every source into events.
+#![forbid(unsafe_code)]

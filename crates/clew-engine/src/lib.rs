@@ -1,0 +1,2 @@
+//! One pure step from an event to findings and stories.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Rules in Falco's language, checked, compiled and judged.
+#![forbid(unsafe_code)]

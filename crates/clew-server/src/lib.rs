@@ -1,0 +1,2 @@
+//! HTTP interface and page.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Embedded store, and tapes of events.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Findings joined into one explained attack.
+#![forbid(unsafe_code)]

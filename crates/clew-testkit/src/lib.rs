@@ -1,0 +1,2 @@
+//! Builders and runners for tests.
+#![forbid(unsafe_code)]

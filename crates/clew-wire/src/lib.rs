@@ -1,0 +1,2 @@
+//! Kernel records as the BPF programs write them.
+
