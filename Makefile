@@ -1,0 +1,50 @@
+# The way in: `make run` starts Clew, `make test` checks everything. Both install what they need.
+
+# CI must build exactly what was reviewed; elsewhere cargo may complete the lock file.
+LOCKED := $(if $(CI),--locked)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test demo bench fmt setup-build setup-test check-fmt check-lint check-tidy \
+	check-deny check-tests
+
+help: ## List these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: setup-build ## Build Clew and start it: sensor, engine, store and page (ARGS="--json")
+	cargo build --release $(LOCKED) --package clew-cli
+	target/release/clew run $(ARGS)
+
+test: setup-test check-fmt check-tidy check-lint check-deny check-tests ## Run every check and test
+
+demo: setup-test ## Attack the lab's vulnerable application and show the story (ARGS="--keep")
+	lab/demo.sh $(ARGS)
+
+bench: setup-build ## Run the benchmarks and print figures and ratios (ARGS="engine")
+	cargo xtask bench $(ARGS)
+
+fmt: ## Format the Rust sources and write the generated files
+	cargo fmt --all
+	cargo xtask codegen
+
+setup-build:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup test
+
+check-fmt:
+	cargo fmt --all --check
+
+check-tidy:
+	cargo xtask tidy
+
+check-lint:
+	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+
+check-deny:
+	scripts/deny
+
+check-tests:
+	cargo test --workspace $(LOCKED)
