@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::Problem;
 use crate::tree::Tree;
@@ -21,16 +21,33 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let left_over = argued.difference(&used).map(|name| {
         Problem::of_file(PAGE, format!("`{name}` is argued but not in Cargo.toml: drop the line"))
     });
-    missing.chain(left_over).collect()
+    let loose = loose_crates(manifest).into_iter().map(|name| {
+        Problem::of_file("Cargo.toml", format!("`{name}` takes any version: name the major"))
+    });
+    missing.chain(left_over).chain(loose).collect()
 }
 
-/// The crates of `[workspace.dependencies]` that are not ours.
-fn outside_crates(manifest: &str) -> BTreeSet<String> {
+/// The crates of `[workspace.dependencies]`, each with what is asked of it.
+fn outside_entries(manifest: &str) -> Vec<(String, Value)> {
     let table: Table = manifest.parse().unwrap_or_default();
     let entries = table.get("workspace").and_then(|workspace| workspace.get("dependencies"));
-    let entries = entries.and_then(toml::Value::as_table).into_iter().flatten();
-    let outside = entries.filter(|(_, value)| value.get("path").is_none());
-    outside.map(|(name, _)| name.clone()).collect()
+    let entries = entries.and_then(Value::as_table).cloned().unwrap_or_default();
+    entries.into_iter().filter(|(_, value)| value.get("path").is_none()).collect()
+}
+
+/// Outside crates without a version, or with `*`: a new major would slip in unseen.
+fn loose_crates(manifest: &str) -> Vec<String> {
+    let is_loose = |value: &Value| {
+        let version = value.as_str().or_else(|| value.get("version")?.as_str());
+        version.is_none_or(|version| version.contains('*'))
+    };
+    let entries = outside_entries(manifest).into_iter();
+    entries.filter(|(_, value)| is_loose(value)).map(|(name, _)| name).collect()
+}
+
+/// The names of the crates that are not ours.
+fn outside_crates(manifest: &str) -> BTreeSet<String> {
+    outside_entries(manifest).into_iter().map(|(name, _)| name).collect()
 }
 
 /// The crate that a table row argues for.
@@ -58,6 +75,15 @@ mod tests {
     #[test]
     fn asks_for_a_reason() {
         assert_eq!(check_page("| `zstd` | |\n").len(), 1);
+    }
+
+    #[test]
+    fn refuses_a_crate_of_any_version() {
+        let of = |asked: &str| loose_crates(&format!("[workspace.dependencies]\nzstd = {asked}\n"));
+        assert_eq!(of("\"1\""), [""; 0]);
+        assert_eq!(of("{ version = \"1\", features = [] }"), [""; 0]);
+        assert_eq!(of("\"*\""), ["zstd"]);
+        assert_eq!(of("{ git = \"x\" }"), ["zstd"]);
     }
 
     #[test]
