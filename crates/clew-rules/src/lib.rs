@@ -1,2 +1,23 @@
-//! Rules in Falco's language, checked, compiled and judged.
+//! Rules in Falco's language: read, checked, compiled and judged.
+//!
+//! Reading order: [`mod@load`] (files in, a [`RuleSet`] and [`Diagnostic`]s out), [`Rule`] and
+//! [`RuleSet`] (which rules an event matches, and what they say of it), [`alert`] (the JSON that
+//! consumers of Falco know).
+//!
+//! Invariant: pure. Text of files is handed in, values are asked of a
+//! [`FieldSource`](clew_event::FieldSource), and nothing here knows where either comes from. A
+//! mistake in one rule is a diagnostic and costs that rule only.
 #![forbid(unsafe_code)]
+
+pub mod alert;
+pub mod diagnostic;
+pub mod load;
+mod output;
+mod rule;
+mod rule_set;
+
+pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use load::{Loaded, Matching, Options, SourceFile, load};
+pub use output::Output;
+pub use rule::{Rule, RuleIndex};
+pub use rule_set::RuleSet;
