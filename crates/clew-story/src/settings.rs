@@ -1,0 +1,38 @@
+//! What may be tuned, and every bound.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What may be tuned. The defaults are those of the design.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// False stories allowed per day of one tenant; what a story's bits are measured against.
+    pub false_stories_per_day: f64,
+    /// Bits from which a finding can make a story; findings below only join one.
+    pub seed_bits: f64,
+    /// Bits that a tie which is not causal needs to join two lines.
+    pub join_bits_min: f64,
+    /// How far apart in event time two findings may lie and still be tied, and after how long
+    /// without a finding a line is forgotten and a story closed.
+    pub horizon: Duration,
+    /// Findings held at once, at about 2 KiB each.
+    pub findings_max: usize,
+}
+
+impl Settings {
+    /// Default of [`Settings::findings_max`]: 16 MiB at most.
+    pub const FINDINGS_MAX: usize = 8_192;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            false_stories_per_day: 0.01,
+            seed_bits: 8.0,
+            join_bits_min: 2.0,
+            horizon: Duration::from_secs(6 * 3600),
+            findings_max: Self::FINDINGS_MAX,
+        }
+    }
+}
