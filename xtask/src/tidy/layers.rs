@@ -1,7 +1,8 @@
 //! Imports go down only: each crate may depend on crates of lower layers and on none beside it.
 //!
-//! The table is the one of `ARCHITECTURE.md`. Two more promises of that page are held here: a
-//! pure crate links nothing that does I/O, and the simulator never ships.
+//! The table is read from `ARCHITECTURE.md`, so that the page cannot differ from the truth. Two
+//! more promises of that page are held here: a pure crate links nothing that does I/O, and the
+//! simulator never ships.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +10,11 @@ use super::Problem;
 use super::manifests::{Dependency, Kind, Manifest};
 use crate::tree::Tree;
 
-/// The layer of every crate; a crate absent from here has no place yet.
-const LAYERS: &[(&str, u8)] = &[
-    ("clew-event", 0),
-    ("clew-wire", 0),
-    ("clew-decode", 1),
-    ("clew-context", 1),
-    ("clew-rules", 2),
-    ("clew-profile", 2),
-    ("clew-appsec", 2),
-    ("clew-story", 2),
-    ("clew-engine", 3),
-    ("clew-sensor", 4),
-    ("clew-intake", 4),
-    ("clew-store", 4),
-    ("clew-bus", 4),
-    ("clew-respond", 4),
-    ("clew-server", 5),
-    ("clew-cli", 6),
-];
+/// The page that holds the table.
+const PAGE: &str = "ARCHITECTURE.md";
 
 /// The last layer that is pure.
-pub(super) const PURE_LAYER_LAST: u8 = 3;
+const PURE_LAYER_LAST: u8 = 3;
 
 /// Crates that stand beside the layers: nothing shipped may depend on them.
 const BESIDE: &[&str] = &["clew-testkit", "xtask"];
@@ -56,62 +40,71 @@ const IMPURE: &[&str] = &[
 /// Crates that may use `anyhow`: there is no caller left who could match on the error.
 const ANYHOW_HOMES: &[&str] = &["clew-cli", "xtask"];
 
-/// The layer of a crate.
-pub(super) fn layer_of(name: &str) -> Option<u8> {
-    LAYERS.iter().find(|(known, _)| *known == name).map(|(_, layer)| *layer)
-}
+/// The layer of every crate that has one.
+#[derive(Debug, Default)]
+pub(super) struct Layers(BTreeMap<String, u8>);
 
-/// Whether the crate belongs to the pure layers.
-pub(super) fn is_pure(name: &str) -> bool {
-    layer_of(name).is_some_and(|layer| layer <= PURE_LAYER_LAST)
+impl Layers {
+    /// Reads the table: a line of it begins with the layer's number and then names its crates.
+    pub(super) fn of(tree: &Tree) -> Self {
+        let page = tree.get(PAGE).map_or("", |file| &file.text);
+        let mut layers = BTreeMap::new();
+        for line in page.lines() {
+            let Some((number, rest)) = line.split_once("  ") else { continue };
+            let Ok(layer) = number.parse() else { continue };
+            let names = rest.split_whitespace().take_while(|word| word.starts_with("clew-"));
+            layers.extend(names.map(|name| (name.to_owned(), layer)));
+        }
+        Self(layers)
+    }
+
+    /// Whether the crate belongs to the pure layers.
+    pub(super) fn is_pure(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|layer| *layer <= PURE_LAYER_LAST)
+    }
+
+    /// What is wrong with crate `name` using `dependency`, if anything.
+    fn fault(&self, name: &str, dependency: &Dependency) -> Option<String> {
+        let used = dependency.name.as_str();
+        let (own, below) = (self.0.get(name), self.0.get(used));
+        if dependency.kind == Kind::Dev {
+            // Tests may use the simulator, which stands on the whole engine, and siblings.
+            return (own? < below?).then(|| self.points_up(name, used));
+        }
+        if BESIDE.contains(&used) && !BESIDE.contains(&name) {
+            return Some(format!("`{used}` never ships: make it a dev-dependency"));
+        }
+        if used == "anyhow" && !ANYHOW_HOMES.contains(&name) && !BESIDE.contains(&name) {
+            return Some("`anyhow` only in clew-cli, xtask and tests: use `thiserror`".into());
+        }
+        if self.is_pure(name) && IMPURE.contains(&used) {
+            return Some(format!("`{name}` is pure and cannot use `{used}`"));
+        }
+        (own? <= below?).then(|| self.points_up(name, used))
+    }
+
+    fn points_up(&self, name: &str, used: &str) -> String {
+        let layer = |name: &str| self.0.get(name).copied().unwrap_or_default();
+        let (own, below) = (layer(name), layer(used));
+        format!("`{name}` (layer {own}) uses `{used}` (layer {below}): imports go down only")
+    }
 }
 
 /// Checks every manifest of the workspace.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for manifest in tree.files.iter().filter_map(Manifest::of) {
-        problems.extend(check_manifest(&manifest));
-    }
-    problems
+    let layers = Layers::of(tree);
+    let manifests = tree.files.iter().filter_map(Manifest::of);
+    manifests.flat_map(|manifest| check_manifest(&layers, &manifest)).collect()
 }
 
-fn check_manifest(manifest: &Manifest) -> Vec<Problem> {
+fn check_manifest(layers: &Layers, manifest: &Manifest) -> Vec<Problem> {
     let name = manifest.name.as_str();
-    if layer_of(name).is_none() && !BESIDE.contains(&name) {
-        let message = format!("crate `{name}` has no layer: add it to ARCHITECTURE.md and here");
+    if !layers.0.contains_key(name) && !BESIDE.contains(&name) {
+        let message = format!("crate `{name}` has no layer: give it one in {PAGE}");
         return vec![Problem::of_file(&manifest.path, message)];
     }
-    let faults = manifest.dependencies.iter().filter_map(|dependency| fault(name, dependency));
+    let faults = manifest.dependencies.iter().filter_map(|used| layers.fault(name, used));
     faults.map(|message| Problem::of_file(&manifest.path, message)).collect()
-}
-
-/// What is wrong with crate `name` using `dependency`, if anything.
-fn fault(name: &str, dependency: &Dependency) -> Option<String> {
-    let used = dependency.name.as_str();
-    if dependency.kind == Kind::Dev {
-        return fault_in_tests(name, used);
-    }
-    if BESIDE.contains(&used) && !BESIDE.contains(&name) {
-        return Some(format!("`{used}` never ships: make it a dev-dependency"));
-    }
-    if used == "anyhow" && !ANYHOW_HOMES.contains(&name) && !BESIDE.contains(&name) {
-        return Some("`anyhow` only in clew-cli, xtask and tests: use a `thiserror` enum".into());
-    }
-    if is_pure(name) && IMPURE.contains(&used) {
-        return Some(format!("`{name}` is pure and cannot use `{used}`"));
-    }
-    let (own, below) = (layer_of(name)?, layer_of(used)?);
-    (own <= below).then(|| points_up(name, own, used, below))
-}
-
-/// Tests may use the simulator, which itself stands on the whole engine, and lower layers.
-fn fault_in_tests(name: &str, used: &str) -> Option<String> {
-    let (own, below) = (layer_of(name)?, layer_of(used)?);
-    (own < below).then(|| points_up(name, own, used, below))
-}
-
-fn points_up(name: &str, own: u8, used: &str, below: u8) -> String {
-    format!("`{name}` (layer {own}) uses `{used}` (layer {below}): imports go down only")
 }
 
 /// The crates of the workspace by the folder they lie in.
@@ -124,10 +117,23 @@ pub(super) fn crates(tree: &Tree) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
 
+    const TABLE: &str = "6  clew-cli             the binary\n5  clew-server\n3  clew-engine\n\
+                         2  clew-rules  clew-story  siblings\n1  clew-decode  clew-context\n\
+                         0  clew-event  clew-wire   plain values\n";
+
     fn check_one(name: &str, rest: &str) -> Vec<String> {
         let text = format!("[package]\nname = \"{name}\"\n{rest}");
-        let tree = Tree::of(&[(&format!("crates/{name}/Cargo.toml"), &text)]);
+        let path = format!("crates/{name}/Cargo.toml");
+        let tree = Tree::of(&[(&path, &text), (PAGE, TABLE)]);
         check(&tree).into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn reads_the_table_of_the_page() {
+        let layers = Layers::of(&Tree::of(&[(PAGE, TABLE)]));
+        assert_eq!(layers.0.len(), 9);
+        assert!(layers.is_pure("clew-engine"));
+        assert!(!layers.is_pure("clew-server") && !layers.is_pure("plain"));
     }
 
     #[test]
@@ -182,7 +188,7 @@ mod tests {
     fn asks_for_the_place_of_a_new_crate() {
         assert_eq!(
             check_one("clew-magic", ""),
-            ["crate `clew-magic` has no layer: add it to ARCHITECTURE.md and here"]
+            ["crate `clew-magic` has no layer: give it one in ARCHITECTURE.md"]
         );
     }
 }

@@ -5,7 +5,8 @@
 
 use toml::{Table, Value};
 
-use super::{Problem, layers};
+use super::Problem;
+use super::layers::Layers;
 use crate::tree::{File, Tree};
 
 /// When a dependency is linked.
@@ -96,13 +97,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             problems.push(Problem::of_file(&file.path, format!("is not TOML: {reason}")));
         }
     }
+    let layers = Layers::of(tree);
     for manifest in tree.files.iter().filter_map(Manifest::of) {
-        problems.extend(check_manifest(tree, &manifest));
+        problems.extend(check_manifest(tree, &layers, &manifest));
     }
     problems
 }
 
-fn check_manifest(tree: &Tree, manifest: &Manifest) -> Vec<Problem> {
+fn check_manifest(tree: &Tree, layers: &Layers, manifest: &Manifest) -> Vec<Problem> {
     let mut problems = Vec::new();
     let (name, folder) = (manifest.name.as_str(), manifest.folder());
     if !manifest.takes_lints {
@@ -110,7 +112,7 @@ fn check_manifest(tree: &Tree, manifest: &Manifest) -> Vec<Problem> {
         problems.push(Problem::of_file(&manifest.path, message));
     }
     let own_clippy = format!("{folder}/clippy.toml");
-    if layers::is_pure(name) && tree.holds(&own_clippy) {
+    if layers.is_pure(name) && tree.holds(&own_clippy) {
         let message = format!("`{name}` is pure: the strict file at the root holds for it");
         problems.push(Problem::of_file(&own_clippy, message));
     }
@@ -167,11 +169,14 @@ mod tests {
 
     #[test]
     fn refuses_a_relaxed_clippy_file_in_a_pure_crate() {
-        let files = [("crates/clew-rules/Cargo.toml", GOOD), ("crates/clew-rules/clippy.toml", "")];
+        let page = ("ARCHITECTURE.md", "4  clew-store\n2  clew-rules\n");
+        let files =
+            [page, ("crates/clew-rules/Cargo.toml", GOOD), ("crates/clew-rules/clippy.toml", "")];
         let found = check_files(&files);
         assert_eq!(found.len(), 1, "{found:?}");
         let store = GOOD.replace("clew-rules", "clew-store");
         let files = [
+            page,
             ("crates/clew-store/Cargo.toml", store.as_str()),
             ("crates/clew-store/clippy.toml", ""),
         ];

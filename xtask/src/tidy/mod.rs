@@ -4,6 +4,7 @@
 //! inline files: a check that cannot fail is a defect. Nothing here judges meaning.
 
 mod bounds;
+mod bpf;
 mod decisions;
 mod dependencies;
 mod files;
@@ -50,6 +51,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Problem>] = &[
     files::check,
     names::check,
     bounds::check,
+    bpf::check,
     rules::check,
     generated::check,
     markdown::check,
@@ -96,7 +98,7 @@ mod tests {
         expect_test::expect![[r"
             a.rs:3: too long
             b.md: absent
-            untidy: 9 files, 11 checks, 2 problems
+            untidy: 9 files, 12 checks, 2 problems
         "]]
         .assert_eq(&report(&problems, 9));
     }

@@ -3,7 +3,8 @@
 //! Clippy bans the common calls; this bans the whole modules of `std`, so that no new door opens.
 //! Tests of pure crates may read fixtures, so only the part that ships is read.
 
-use super::{Problem, layers};
+use super::Problem;
+use super::layers::{self, Layers};
 use crate::scan;
 use crate::tree::{File, Tree};
 
@@ -25,9 +26,9 @@ const BANNED: &[&str] = &[
 
 /// Checks every source file of every pure crate.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let (mut problems, layers) = (Vec::new(), Layers::of(tree));
     for (folder, name) in layers::crates(tree) {
-        if layers::is_pure(&name) {
+        if layers.is_pure(&name) {
             let sources = format!("{folder}/src/");
             let files = tree.with_extension("rs").filter(|file| file.path.starts_with(&sources));
             problems.extend(files.flat_map(check_file));
@@ -54,7 +55,12 @@ mod tests {
 
     fn check_in(name: &str, text: &str) -> Vec<usize> {
         let manifest = format!("[package]\nname = \"{name}\"\n");
-        let tree = Tree::of(&[("crates/a/Cargo.toml", &manifest), ("crates/a/src/lib.rs", text)]);
+        let page = "4  clew-store\n2  clew-story\n0  clew-event\n";
+        let tree = Tree::of(&[
+            ("ARCHITECTURE.md", page),
+            ("crates/a/Cargo.toml", &manifest),
+            ("crates/a/src/lib.rs", text),
+        ]);
         check(&tree).into_iter().map(|problem| problem.line).collect()
     }
 
