@@ -7,16 +7,15 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test demo bench fmt setup-build setup-test check-fmt check-lint check-tidy \
-	check-deny check-tests
+	check-scripts check-deny check-docs check-tests
 
 help: ## List these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: setup-build ## Build Clew and start it: sensor, engine, store and page (ARGS="--json")
-	cargo build --release $(LOCKED) --package clew-cli
-	target/release/clew run $(ARGS)
+	cargo run --release $(LOCKED) --package clew-cli -- run $(ARGS)
 
-test: setup-test check-fmt check-tidy check-lint check-deny check-tests ## Run every check and test
+test: setup-test check-fmt check-tidy check-scripts check-deny check-lint check-docs check-tests ## Run every check and test
 
 demo: setup-test ## Attack the lab's vulnerable application and show the story (ARGS="--keep")
 	lab/demo.sh $(ARGS)
@@ -42,6 +41,12 @@ check-tidy:
 
 check-lint:
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+
+check-scripts:
+	scripts/check-scripts
+
+check-docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet $(LOCKED)
 
 check-deny:
 	scripts/deny
