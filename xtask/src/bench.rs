@@ -32,7 +32,7 @@ struct Figure {
 pub(crate) fn run(filters: &[&str]) -> Result<String> {
     let root = tree::root()?;
     let mut cargo = Command::new("cargo");
-    cargo.args(["bench", "--workspace", "--exclude", "xtask", "--benches", "--"]).args(filters);
+    cargo.args(["bench", "--workspace", "--bench", "*", "--"]).args(filters);
     let status = cargo.current_dir(&root).status().context("cannot run `cargo bench`")?;
     ensure!(status.success(), "`cargo bench` failed");
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);

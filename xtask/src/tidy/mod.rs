@@ -15,6 +15,7 @@ mod markdown;
 mod names;
 mod purity;
 mod rules;
+mod test_code;
 
 use std::fmt::Write as _;
 
@@ -52,6 +53,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Problem>] = &[
     names::check,
     bounds::check,
     bpf::check,
+    test_code::check,
     rules::check,
     generated::check,
     markdown::check,
@@ -98,7 +100,7 @@ mod tests {
         expect_test::expect![[r"
             a.rs:3: too long
             b.md: absent
-            untidy: 9 files, 12 checks, 2 problems
+            untidy: 9 files, 13 checks, 2 problems
         "]]
         .assert_eq(&report(&problems, 9));
     }
