@@ -30,13 +30,16 @@ is_ready() { get /api/health; }
 first_id() { get /api/stories | jq -re '.[0].id'; }
 text_of_story() { get "/api/stories/$1" | jq -r .narrative; }
 
-# The story is whole when its text knows the shadow read, the dropped binary and the sink.
+# A story is whole when it begins with the injected request's shell and tells every grave step, in
+# the right container.
 is_whole() {
-	local text part
-	text=$(text_of_story "$(first_id)") || return 1
-	for part in /etc/shadow /tmp/.update 4444; do
-		[[ $text == *"$part"* ]] || return 1
-	done
+	get "/api/stories/$(first_id)" | jq -e --arg container "$victim" '
+		(.root.sentence | contains("127.0.0.1; id"))
+		and ([.steps[].rule] | contains(["server_ran_a_shell", "password_hashes_read",
+			"dropped_binary_executed", "dropped_binary_connected_out"]))
+		and any(.entities[]; .kind == "container" and .name == $container)
+		and any(.entities[]; .kind == "image" and (.name | startswith("clew-lab/netcheck")))
+		and all(.entities[] | select(.kind == "container"); .name == $container)'
 }
 
 clean() {
