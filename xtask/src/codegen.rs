@@ -22,7 +22,7 @@ pub(crate) enum Mode {
 type Generated = (&'static str, fn() -> String);
 
 /// All generated files. A new one needs only its line here.
-const GENERATED: &[Generated] = &[];
+const GENERATED: &[Generated] = &[("bpf/lib/wire.h", clew_wire::c_header::text)];
 
 /// Compares each generated file with its generator; in [`Mode::Write`] also writes it.
 ///

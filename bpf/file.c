@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * file: reports opens, and calls that make, move, remove or change names and modes.
+ *
+ * Hook:   tail call from tp_btf/sys_exit; kernel >= 5.12.
+ * Emits:  struct clew_file on the bulk ring. The path of a file that was opened is read from its
+ *         descriptor; all other paths are those given, with the directory they start from.
+ * Cost:   per call one copy of the path and about ten reads a path component.
+ * Loses:  a record when the ring is full, counted in counts.dropped[KIND_FILE].
+ */
+#include "lib/call.h"
+
+#define O_CREAT 0100
+#define O_WRONLY 01
+#define O_TRUNC 01000
+
+enum {
+	NR_OPEN = 2,
+	NR_RENAME = 82,
+	NR_MKDIR = 83,
+	NR_RMDIR = 84,
+	NR_CREAT = 85,
+	NR_LINK = 86,
+	NR_UNLINK = 87,
+	NR_SYMLINK = 88,
+	NR_CHMOD = 90,
+	NR_FCHMOD = 91,
+	NR_OPENAT = 257,
+	NR_MKDIRAT = 258,
+	NR_UNLINKAT = 263,
+	NR_RENAMEAT = 264,
+	NR_LINKAT = 265,
+	NR_SYMLINKAT = 266,
+	NR_FCHMODAT = 268,
+	NR_RENAMEAT2 = 316,
+	NR_OPENAT2 = 437,
+	NR_FCHMODAT2 = 452,
+};
+
+/* Adds device and inode of `file`, and its true path. */
+static __always_inline void put_file(struct scratch *s, struct clew_file *record,
+				     struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	record->inode = BPF_CORE_READ(inode, i_ino);
+	record->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	put_file_path(s, &record->path, file);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_open, struct pt_regs *regs, long result)
+{
+	struct scratch *s = begin_call(KIND_FILE, sizeof(struct clew_file), regs, result);
+	if (!s)
+		return 0;
+	struct clew_file *record = (struct clew_file *)s->bytes;
+	u32 number = NUMBER(regs);
+	int directory = AT_FDCWD;
+	const void *path = (const void *)ARGUMENT_0(regs);
+	if (number == NR_OPENAT || number == NR_OPENAT2) {
+		directory = ARGUMENT_0(regs);
+		path = (const void *)ARGUMENT_1(regs);
+	}
+	if (number == NR_OPENAT) {
+		record->flags = ARGUMENT_2(regs);
+		record->mode = ARGUMENT_3(regs);
+	} else if (number == NR_OPEN) {
+		record->flags = ARGUMENT_1(regs);
+		record->mode = ARGUMENT_2(regs);
+	} else if (number == NR_OPENAT2) {
+		struct open_how how = {};
+		bpf_probe_read_user(&how, sizeof(how), (const void *)ARGUMENT_2(regs));
+		record->flags = how.flags;
+		record->mode = how.mode;
+	} else {
+		record->flags = O_CREAT | O_WRONLY | O_TRUNC;
+		record->mode = ARGUMENT_1(regs);
+	}
+	put_user_string(s, &record->given, path, PATH_BYTES_MAX);
+	struct file *file = 0;
+	if (result >= 0)
+		file = file_of(bpf_get_current_task_btf(), result);
+	if (file)
+		put_file(s, record, file);
+	else
+		put_base(s, &record->base, &record->given, directory);
+	send(&ring_bulk, s);
+	return 0;
+}
+
+/* The arguments of a call on names, whichever form it has. */
+struct named {
+	const void *path, *other;
+	int directory;
+	u32 flags, mode;
+};
+
+static __always_inline struct named named_at(struct pt_regs *regs, u32 number)
+{
+	struct named call = { .path = (const void *)ARGUMENT_1(regs),
+			      .directory = ARGUMENT_0(regs) };
+	if (number == NR_MKDIRAT || number == NR_FCHMODAT || number == NR_FCHMODAT2) {
+		call.mode = ARGUMENT_2(regs);
+	} else if (number == NR_UNLINKAT) {
+		call.flags = ARGUMENT_2(regs);
+	} else if (number == NR_SYMLINKAT) {
+		call.other = (const void *)ARGUMENT_0(regs);
+		call.directory = ARGUMENT_1(regs);
+		call.path = (const void *)ARGUMENT_2(regs);
+	} else {
+		call.other = (const void *)ARGUMENT_3(regs);
+		call.flags = number == NR_RENAMEAT ? 0 : ARGUMENT_4(regs);
+	}
+	return call;
+}
+
+static __always_inline struct named named_plain(struct pt_regs *regs, u32 number)
+{
+	struct named call = { .path = (const void *)ARGUMENT_0(regs), .directory = AT_FDCWD };
+	if (number == NR_RENAME || number == NR_LINK) {
+		call.other = (const void *)ARGUMENT_1(regs);
+	} else if (number == NR_SYMLINK) {
+		call.other = (const void *)ARGUMENT_0(regs);
+		call.path = (const void *)ARGUMENT_1(regs);
+	} else if (number == NR_MKDIR || number == NR_CHMOD) {
+		call.mode = ARGUMENT_1(regs);
+	}
+	return call;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_name, struct pt_regs *regs, long result)
+{
+	struct scratch *s = begin_call(KIND_FILE, sizeof(struct clew_file), regs, result);
+	if (!s)
+		return 0;
+	struct clew_file *record = (struct clew_file *)s->bytes;
+	u32 number = NUMBER(regs);
+	if (number == NR_FCHMOD) {
+		struct file *file = file_of(bpf_get_current_task_btf(), ARGUMENT_0(regs));
+		record->mode = ARGUMENT_1(regs);
+		if (file)
+			put_file(s, record, file);
+		send(&ring_bulk, s);
+		return 0;
+	}
+	struct named call =
+		number < NR_OPENAT ? named_plain(regs, number) : named_at(regs, number);
+	record->flags = call.flags;
+	record->mode = call.mode;
+	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
+	put_user_string(s, &record->other, call.other, PATH_BYTES_MAX);
+	put_base(s, &record->base, &record->given, call.directory);
+	send(&ring_bulk, s);
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * call: what every handler of a system call begins with.
+ *
+ * A handler is reached by tail call from `on_sys_exit`, when the call has returned; the arguments
+ * still lie in the saved registers. Memory they point at may have been changed by another thread
+ * meanwhile, so whatever is read from there is a hint.
+ */
+#pragma once
+
+#include "lib/task.h"
+
+#ifndef __TARGET_ARCH_x86
+#error "registers and numbers of system calls are those of x86-64"
+#endif
+
+#define ARGUMENT_0(regs) ((regs)->di)
+#define ARGUMENT_1(regs) ((regs)->si)
+#define ARGUMENT_2(regs) ((regs)->dx)
+#define ARGUMENT_3(regs) ((regs)->r10)
+#define ARGUMENT_4(regs) ((regs)->r8)
+#define ARGUMENT_5(regs) ((regs)->r9)
+/* Set in the number of a call of the x32 ABI, which otherwise has the same numbers. */
+#define X32_BIT 0x40000000
+#define NUMBER(regs) ((u32)(regs)->orig_ax & ~X32_BIT)
+#define AT_FDCWD -100
+
+SCRATCH(call_scratch);
+
+/* Begins a record on the call that the current task returns from; 0 where none is wanted. */
+static __always_inline struct scratch *begin_call(u16 kind, u32 size, struct pt_regs *regs,
+						  long result)
+{
+	struct clew_config *set = settings();
+	if (!set || bpf_get_current_pid_tgid() >> 32 == set->ignored_tgid)
+		return 0;
+	struct scratch *s = begin(&call_scratch, size);
+	if (!s)
+		return 0;
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (!identify(&s->header, kind, task))
+		return 0;
+	s->header.cgroup = cgroup_of(task);
+	s->header.syscall = NUMBER(regs);
+	s->header.result = result;
+	note_root(s, task);
+	return s;
+}
+
+/* Appends the directory that `given` starts from, where it is relative. */
+static __always_inline void put_base(struct scratch *s, struct clew_text *base,
+				     struct clew_text *given, int directory)
+{
+	u32 at = given->offset & TEXT_START_MAX;
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (!given->size || s->bytes[at] == '/')
+		return;
+	if (directory == AT_FDCWD) {
+		put_cwd(s, base, task);
+		return;
+	}
+	struct file *file = file_of(task, directory);
+	if (file)
+		put_file_path(s, base, file);
+}

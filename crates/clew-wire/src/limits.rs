@@ -1,0 +1,153 @@
+//! Kinds, flags and bounds that the BPF programs and user space agree on.
+
+/// Defines constants for both languages.
+macro_rules! constants {
+    ($( $(#[doc = $doc:literal])* $name:ident: $type:ty = $value:expr; )*) => {
+        $( $(#[doc = $doc])* pub const $name: $type = $value; )*
+
+        /// Name, value and documentation of every constant, in order.
+        #[cfg(any(test, feature = "codegen"))]
+        pub(crate) fn c_constants() -> Vec<(&'static str, u64, &'static str)> {
+            vec![$( (stringify!($name), u64::from($name), concat!($($doc, "\n"),*)) ),*]
+        }
+    };
+}
+
+constants! {
+    /// Version of the wire format; a record of another version is counted and skipped.
+    WIRE_VERSION: u16 = 1;
+
+    /// A process was made.
+    KIND_FORK: u16 = 1;
+    /// A process took a new program.
+    KIND_EXEC: u16 = 2;
+    /// A process ended.
+    KIND_EXIT: u16 = 3;
+    /// A process was there when the sensor began.
+    KIND_TASK: u16 = 4;
+    /// A cgroup was made or removed.
+    KIND_CGROUP: u16 = 5;
+    /// A call that changes credentials or namespaces.
+    KIND_PRIVILEGE: u16 = 6;
+    /// A call on the kernel or on another process.
+    KIND_KERNEL: u16 = 7;
+    /// A descriptor was put on standard input, output or error.
+    KIND_DESCRIPTOR: u16 = 8;
+    /// A call on a file.
+    KIND_FILE: u16 = 9;
+    /// A call on a socket.
+    KIND_SOCKET: u16 = 10;
+    /// A system call of a 32-bit program: counted, not decoded.
+    KIND_COMPAT: u16 = 11;
+    /// Number of kinds, unused 0 included: the length of each counter array.
+    KINDS: u16 = 12;
+
+    /// The text was longer than its bound and is cut.
+    TEXT_TRUNCATED: u16 = 1;
+    /// The memory that holds the text could not be read.
+    TEXT_UNREAD: u16 = 2;
+    /// The text is a list of path components from the leaf to the root, each ended by `/`.
+    TEXT_COMPONENTS: u16 = 4;
+
+    /// The executed file lies in the writable layer of an overlay file system.
+    EXEC_UPPER_LAYER: u32 = 1;
+    /// The executed file was made by `memfd_create`.
+    EXEC_MEMFD: u32 = 2;
+    /// The executed file has no name left.
+    EXEC_UNLINKED: u32 = 4;
+    /// The executed file has a setuid or setgid bit.
+    EXEC_SETUID: u32 = 8;
+    /// The executed file is writable for whoever runs it.
+    EXEC_WRITABLE: u32 = 16;
+    /// The process is a thread of the kernel.
+    EXEC_KERNEL_THREAD: u32 = 32;
+
+    /// A closed descriptor, or one of unknown kind.
+    TARGET_NONE: u16 = 0;
+    /// A file, directory or device; the text is its path.
+    TARGET_FILE: u16 = 1;
+    /// A pipe or FIFO.
+    TARGET_PIPE: u16 = 2;
+    /// A socket of an internet family.
+    TARGET_INTERNET: u16 = 3;
+    /// A unix socket; the text is its path.
+    TARGET_UNIX: u16 = 4;
+    /// Something else; the text is its name.
+    TARGET_OTHER: u16 = 5;
+
+    /// A cgroup was made.
+    CGROUP_MADE: u32 = 1;
+    /// A cgroup was removed.
+    CGROUP_REMOVED: u32 = 2;
+
+    /// Bytes of arguments that one record holds.
+    ARGV_BYTES_MAX: u32 = 4096;
+    /// Bytes of environment that one record holds; user space keeps the allowed names only.
+    ENVIRONMENT_BYTES_MAX: u32 = 4096;
+    /// Bytes of one path (`PATH_MAX` of `linux/limits.h`).
+    PATH_BYTES_MAX: u32 = 4096;
+    /// Components of a path that are resolved; a deeper path is marked as truncated.
+    PATH_COMPONENTS_MAX: u32 = 64;
+    /// Bytes of a socket address given by the caller (`sockaddr_un` takes 110).
+    ADDRESS_BYTES_MAX: u32 = 128;
+    /// Bytes of a short name: a module's, a memory file's, a file system's type.
+    NAME_BYTES_MAX: u32 = 256;
+    /// Where the last text of a record may begin; a text that would begin later is left out and
+    /// marked as truncated.
+    TEXT_START_MAX: u32 = 16_383;
+    /// System call numbers that a program may be attached to.
+    SYSCALLS_MAX: u32 = 512;
+}
+
+/// Bytes of the largest record: the last text begins at its bound and is as long as allowed.
+pub const RECORD_BYTES_MAX: usize = (TEXT_START_MAX + 1 + PATH_BYTES_MAX) as usize;
+
+const _: () = assert!(RECORD_BYTES_MAX <= u16::MAX as usize, "offsets of texts are 16 bits");
+
+/// Wire name of a kind, for counters and losses; empty where there is no such kind.
+#[must_use]
+pub const fn kind_name(kind: u16) -> &'static str {
+    match kind {
+        KIND_FORK => "fork",
+        KIND_EXEC => "exec",
+        KIND_EXIT => "exit",
+        KIND_TASK => "task",
+        KIND_CGROUP => "cgroup",
+        KIND_PRIVILEGE => "privilege",
+        KIND_KERNEL => "kernel",
+        KIND_DESCRIPTOR => "descriptor",
+        KIND_FILE => "file",
+        KIND_SOCKET => "socket",
+        KIND_COMPAT => "compat",
+        _ => "",
+    }
+}
+
+/// True for kinds that go to the bulk ring; all others go to the priority ring.
+#[must_use]
+pub const fn is_bulk(kind: u16) -> bool {
+    matches!(kind, KIND_FILE | KIND_SOCKET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = (1..KINDS).map(kind_name).collect();
+        assert_eq!(names.len(), usize::from(KINDS - 1));
+        assert_eq!((kind_name(0), kind_name(KINDS)), ("", ""));
+    }
+
+    #[test]
+    fn no_record_outgrows_the_16_bit_offsets_of_its_texts() {
+        let bounds = [ARGV_BYTES_MAX, ENVIRONMENT_BYTES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX];
+        assert!(bounds.iter().all(|bound| *bound <= PATH_BYTES_MAX));
+        assert_eq!(RECORD_BYTES_MAX, (TEXT_START_MAX + 1 + PATH_BYTES_MAX) as usize);
+        assert!((TEXT_START_MAX + 1).is_power_of_two(), "the verifier needs a mask");
+        // A component has at most 255 bytes and its slash.
+        const { assert!(PATH_COMPONENTS_MAX * 256 >= PATH_BYTES_MAX) };
+        const { assert!(462 < SYSCALLS_MAX) };
+    }
+}
