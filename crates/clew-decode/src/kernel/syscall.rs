@@ -1,0 +1,126 @@
+//! System calls of interest by their number on x86-64, and their numbers in the 32-bit ABI.
+//!
+//! Numbers are those of `arch/x86/entry/syscalls/syscall_{64,32}.tbl`. The sensor attaches
+//! handlers by these tables, and the decoder names events by them, so neither can know a call
+//! that the other does not.
+
+use clew_event::EventType;
+
+/// Calls that the sensor reports when they return, by number.
+pub const REPORTED: &[(u32, EventType)] = &[
+    (2, EventType::Open),
+    (32, EventType::Dup),
+    (33, EventType::Dup2),
+    (41, EventType::Socket),
+    (42, EventType::Connect),
+    (43, EventType::Accept),
+    (44, EventType::Sendto),
+    (46, EventType::Sendmsg),
+    (49, EventType::Bind),
+    (50, EventType::Listen),
+    (82, EventType::Rename),
+    (83, EventType::Mkdir),
+    (84, EventType::Rmdir),
+    (85, EventType::Creat),
+    (86, EventType::Link),
+    (87, EventType::Unlink),
+    (88, EventType::Symlink),
+    (90, EventType::Chmod),
+    (91, EventType::Fchmod),
+    (101, EventType::Ptrace),
+    (105, EventType::Setuid),
+    (106, EventType::Setgid),
+    (113, EventType::Setreuid),
+    (114, EventType::Setregid),
+    (117, EventType::Setresuid),
+    (119, EventType::Setresgid),
+    (122, EventType::Setfsuid),
+    (123, EventType::Setfsgid),
+    (126, EventType::Capset),
+    (155, EventType::PivotRoot),
+    (165, EventType::Mount),
+    (166, EventType::Umount2),
+    (175, EventType::InitModule),
+    (246, EventType::KexecLoad),
+    (257, EventType::Openat),
+    (258, EventType::Mkdirat),
+    (263, EventType::Unlinkat),
+    (264, EventType::Renameat),
+    (265, EventType::Linkat),
+    (266, EventType::Symlinkat),
+    (268, EventType::Fchmodat),
+    (272, EventType::Unshare),
+    (288, EventType::Accept4),
+    (292, EventType::Dup3),
+    (307, EventType::Sendmmsg),
+    (308, EventType::Setns),
+    (313, EventType::FinitModule),
+    (316, EventType::Renameat2),
+    (319, EventType::MemfdCreate),
+    (320, EventType::KexecFileLoad),
+    (321, EventType::Bpf),
+    (323, EventType::Userfaultfd),
+    // `move_mount` puts a mount where `mount` would; rules know it by that name.
+    (429, EventType::Mount),
+    (437, EventType::Openat2),
+    // `fchmodat2`.
+    (452, EventType::Fchmodat),
+];
+
+/// Numbers of the same calls in the 32-bit ABI, where they are only counted.
+pub const COMPAT: &[u32] = &[
+    5, 8, 9, 10, 11, 15, 21, 23, 26, 38, 39, 40, 41, 46, 52, 63, 70, 71, 83, 94, 102, 128, 164,
+    170, 185, 203, 204, 208, 210, 213, 214, 215, 216, 217, 283, 295, 296, 301, 302, 303, 304, 306,
+    310, 330, 345, 346, 350, 353, 356, 357, 358, 359, 361, 362, 363, 364, 369, 370, 374, 429, 437,
+    452,
+];
+
+const FORK: u32 = 57;
+const VFORK: u32 = 58;
+const EXECVEAT: u32 = 322;
+const CLONE3: u32 = 435;
+
+/// The name of a reported call; `None` for any other.
+pub(super) fn reported(number: u32) -> Option<EventType> {
+    let place = REPORTED.binary_search_by_key(&number, |(known, _)| *known).ok()?;
+    REPORTED.get(place).map(|(_, event_type)| *event_type)
+}
+
+/// The name of the call that made a process.
+pub(super) const fn of_fork(number: u32) -> EventType {
+    match number {
+        FORK => EventType::Fork,
+        VFORK => EventType::Vfork,
+        CLONE3 => EventType::Clone3,
+        _ => EventType::Clone,
+    }
+}
+
+/// The name of the call that executed a program.
+pub(super) const fn of_exec(number: u32) -> EventType {
+    match number {
+        EXECVEAT => EventType::Execveat,
+        _ => EventType::Execve,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sorted_and_within_the_bound() {
+        assert!(REPORTED.is_sorted_by(|a, b| a.0 < b.0), "the search needs order");
+        assert!(COMPAT.is_sorted_by(|a, b| a < b));
+        let last = REPORTED.iter().map(|call| call.0).chain(COMPAT.iter().copied()).max();
+        assert!(last.is_some_and(|last| last < clew_wire::limits::SYSCALLS_MAX));
+    }
+
+    #[test]
+    fn a_call_is_found_by_its_number() {
+        assert_eq!(reported(257), Some(EventType::Openat));
+        assert_eq!(reported(0), None);
+        assert_eq!(of_fork(57), EventType::Fork);
+        assert_eq!(of_exec(322), EventType::Execveat);
+    }
+}
