@@ -1,2 +1,38 @@
-//! State of processes, containers and sockets, through which an event is seen.
+//! State of processes, containers and names, through which an event is seen.
+//!
+//! The kernel reports what just happened in numbers; a rule asks who did it: the parent's command
+//! line, the container's image, the user's name. [`Context::observe`] keeps what later events need,
+//! [`Context::view`] shows one event through it, under the names that rules use.
+//!
+//! Reading order: [`context`] (what is kept and how long), `bounded` (the one table type, with the
+//! order in which entries are given up), `process`, `processes`, `cgroup`, `container`, `domain`,
+//! then [`view`], `fields/` (one file a family), `argument` and `names`, and `subject`.
+//!
+//! Invariant: whatever the sequence of events, every table holds at most its [`Limits`], and each
+//! entry given up before its time is counted. A parent that was not seen stays unknown: nothing
+//! here is guessed, except where a doc comment says by which rule.
 #![forbid(unsafe_code)]
+
+mod argument;
+mod bounded;
+mod cgroup;
+mod container;
+pub mod context;
+mod domain;
+mod fields;
+mod glob;
+mod names;
+mod parameters;
+mod process;
+mod processes;
+mod subject;
+pub mod view;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;
+
+pub use context::{Context, Counts, Limits};
+pub use process::{Image, Process};
+pub use view::View;

@@ -1,0 +1,224 @@
+//! The state as a whole: what each event changes in it, and how large it may become.
+
+use clew_event::kernel::NodeStarted;
+use clew_event::{BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, TimestampNs};
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::Cgroups;
+use crate::container::{Container, Containers};
+use crate::domain::Domains;
+use crate::process::Process;
+use crate::processes::Processes;
+use crate::view::View;
+
+/// Most processes, alive or kept, that are known at once: twice the default `pid_max` of a
+/// machine, and at about 400 bytes each at most 26 MiB beside their command lines.
+pub const PROCESSES_MAX: usize = 65_536;
+/// Most cgroups: a machine with 1,000 containers under systemd has about 5,000.
+pub const CGROUPS_MAX: usize = 16_384;
+/// Most containers, running or kept: a Kubernetes node runs at most a few hundred.
+pub const CONTAINERS_MAX: usize = 4_096;
+/// Most addresses with a domain name.
+pub const DOMAINS_MAX: usize = 16_384;
+/// Most boots (of one machine or several) that one stream tells of.
+pub const BOOTS_MAX: usize = 64;
+
+/// How large each table may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Processes.
+    pub processes_max: usize,
+    /// Cgroups.
+    pub cgroups_max: usize,
+    /// Containers.
+    pub containers_max: usize,
+    /// Addresses with a domain name.
+    pub domains_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            processes_max: PROCESSES_MAX,
+            cgroups_max: CGROUPS_MAX,
+            containers_max: CONTAINERS_MAX,
+            domains_max: DOMAINS_MAX,
+        }
+    }
+}
+
+/// How much is kept, and what had to be given up for want of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Events observed.
+    pub events: u64,
+    /// Processes kept.
+    pub processes: usize,
+    /// Cgroups kept.
+    pub cgroups: usize,
+    /// Containers kept.
+    pub containers: usize,
+    /// Addresses with a domain name.
+    pub domains: usize,
+    /// Processes given up.
+    pub processes_evicted: u64,
+    /// Cgroups given up.
+    pub cgroups_evicted: u64,
+    /// Containers given up.
+    pub containers_evicted: u64,
+    /// Domain names given up.
+    pub domains_evicted: u64,
+    /// Users and groups not kept.
+    pub accounts_dropped: u64,
+    /// Command lines and paths that were cut.
+    pub texts_cut: u64,
+    /// Starts of machines not kept.
+    pub boots_dropped: u64,
+}
+
+/// Everything that later events are seen through.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Context {
+    events: u64,
+    boots: Vec<NodeStarted>,
+    boots_dropped: u64,
+    pub(crate) processes: Processes,
+    pub(crate) cgroups: Cgroups,
+    pub(crate) containers: Containers,
+    pub(crate) domains: Domains,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Context {
+    /// Knows nothing yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            events: 0,
+            boots: Vec::new(),
+            boots_dropped: 0,
+            processes: Processes::new(limits.processes_max),
+            cgroups: Cgroups::new(limits.cgroups_max),
+            containers: Containers::new(limits.containers_max),
+            domains: Domains::new(limits.domains_max),
+        }
+    }
+
+    /// Takes in one event. Called before the event is viewed: an exec is seen as what it became.
+    pub fn observe(&mut self, event: &Event) {
+        self.events += 1;
+        match (&event.kind, &event.actor) {
+            (EventKind::NodeStarted(started), _) => self.start(started),
+            (EventKind::Forked(forked), Some(actor)) => {
+                self.processes.fork(actor, forked, event.time);
+            }
+            (EventKind::Executed(executed), Some(actor)) => {
+                self.processes.execute(actor, executed, Some(event.id));
+            }
+            (EventKind::Running(running), Some(actor)) => {
+                self.processes.execute(actor, running, None);
+            }
+            (EventKind::Exited(exited), Some(actor)) if !exited.is_thread => {
+                self.processes.exit(&actor.process, event.time);
+            }
+            (EventKind::Privilege(privilege), Some(actor)) => {
+                self.processes.change_privilege(&actor.process, event.event_type, privilege);
+            }
+            (EventKind::Dns(answer), _) => self.domains.observe(answer),
+            (EventKind::Cgroup(cgroup), _) => self.cgroups.observe(cgroup),
+            (EventKind::Container(container), _) => self.containers.observe(container),
+            (EventKind::Account(account), _) => self.containers.observe_account(account),
+            (
+                EventKind::Forked(_)
+                | EventKind::Executed(_)
+                | EventKind::Running(_)
+                | EventKind::Exited(_)
+                | EventKind::Privilege(_)
+                | EventKind::File(_)
+                | EventKind::Socket(_)
+                | EventKind::Descriptor(_)
+                | EventKind::Kernel(_)
+                | EventKind::Http(_)
+                | EventKind::KubernetesApi(_)
+                | EventKind::CloudApi(_)
+                | EventKind::Lost(_),
+                _,
+            ) => {}
+        }
+    }
+
+    /// Shows an event that was observed, under the names that rules use.
+    #[must_use]
+    pub fn view<'a>(&'a self, event: &'a Event) -> View<'a> {
+        View::new(self, event)
+    }
+
+    /// How much is kept, and what had to be given up.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            events: self.events,
+            processes: self.processes.len(),
+            cgroups: self.cgroups.len(),
+            containers: self.containers.len(),
+            domains: self.domains.len(),
+            processes_evicted: self.processes.evicted(),
+            cgroups_evicted: self.cgroups.evicted(),
+            containers_evicted: self.containers.evicted(),
+            domains_evicted: self.domains.evicted(),
+            accounts_dropped: self.containers.accounts_dropped(),
+            texts_cut: self.processes.texts_cut(),
+            boots_dropped: self.boots_dropped,
+        }
+    }
+
+    /// What is known of a process, alive or kept.
+    #[must_use]
+    pub fn process(&self, key: &ProcessKey) -> Option<&Process> {
+        self.processes.get(key)
+    }
+
+    /// The container that a cgroup belongs to; `None` for the host and where it is not known.
+    #[must_use]
+    pub fn container_of(&self, cgroup: CgroupId) -> Option<&ContainerId> {
+        self.cgroups.get(cgroup)?.container.as_ref()
+    }
+
+    pub(crate) fn container(&self, id: &ContainerId) -> Option<&Container> {
+        self.containers.get(id)
+    }
+
+    pub(crate) fn boot(&self, boot: BootId) -> Option<&NodeStarted> {
+        self.boots.iter().find(|started| started.boot == boot)
+    }
+
+    /// The machine that told of itself last.
+    pub(crate) fn last_boot(&self) -> Option<&NodeStarted> {
+        self.boots.last()
+    }
+
+    /// When a process started, by the clock of its machine.
+    pub(crate) fn started(&self, key: &ProcessKey) -> Option<TimestampNs> {
+        let boot = self.boot(key.boot)?;
+        let start_ns = (key.start_ns != 0).then_some(key.start_ns)?;
+        Some(TimestampNs::from_unix_ns(boot.boot_unix_ns.saturating_add(start_ns)))
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn start(&mut self, started: &NodeStarted) {
+        self.boots.retain(|known| known.boot != started.boot);
+        if BOOTS_MAX <= self.boots.len() {
+            self.boots.remove(0);
+            self.boots_dropped = self.boots_dropped.saturating_add(1);
+        }
+        self.boots.push(started.clone());
+    }
+}

@@ -1,0 +1,201 @@
+//! The process tree: who made whom, also after the makers died.
+//!
+//! Keyed by (boot, pid, start time), so that a pid that is given out again is another process. A
+//! parent that ended stays as long as a child of it is in the table, and an ended process stays
+//! [`RETENTION`] for events that come late. A full table gives up what ended first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
+use clew_event::process::{Executed, Forked};
+use clew_event::{Actor, EventId, EventType, ProcessKey, TimestampNs};
+use serde::{Deserialize, Serialize};
+
+use crate::bounded::{Bounded, Standing};
+use crate::process::{Image, Process};
+
+/// How long an ended process is kept where no child needs it: longer than any event of one machine
+/// is late (the sensor merges within a second), short enough that a fork bomb passes.
+pub(crate) const RETENTION: Duration = Duration::from_secs(60);
+
+/// How far up an ancestry is followed. Deeper chains do not occur, except where somebody builds
+/// one to make every look-up slow.
+pub(crate) const ANCESTORS_MAX: usize = 64;
+
+/// Every process that is known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Processes {
+    table: Bounded<ProcessKey, Process>,
+    texts_cut: u64,
+}
+
+impl Processes {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { table: Bounded::new(max), texts_cut: 0 }
+    }
+
+    pub(crate) fn get(&self, key: &ProcessKey) -> Option<&Process> {
+        self.table.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &ProcessKey) -> Option<&mut Process> {
+        self.table.get_mut(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.table.evicted()
+    }
+
+    pub(crate) fn texts_cut(&self) -> u64 {
+        self.texts_cut
+    }
+
+    /// The process's ancestors, its parent first; ends where one is not known.
+    pub(crate) fn ancestors<'a>(
+        &'a self,
+        process: &'a Process,
+    ) -> impl Iterator<Item = (ProcessKey, &'a Process)> {
+        std::iter::successors(self.parent_of(process), |(_, process)| self.parent_of(process))
+            .take(ANCESTORS_MAX)
+    }
+
+    fn parent_of(&self, process: &Process) -> Option<(ProcessKey, &Process)> {
+        let key = process.parent?;
+        Some((key, self.get(&key)?))
+    }
+
+    /// A process was made: it runs what its maker runs, until it executes something else.
+    pub(crate) fn fork(&mut self, actor: &Actor, forked: &Forked, now: TimestampNs) {
+        if forked.is_thread {
+            return;
+        }
+        if self.get(&actor.process).is_none() {
+            // Not seen before: a placeholder, so that its children know whose they are.
+            let unknown = Process { cgroup: actor.cgroup, ..Process::default() };
+            self.put(actor.process, unknown);
+        }
+        let Some(maker) = self.get(&actor.process) else { return };
+        let mut child = Process {
+            parent: Some(forked.parent),
+            cgroup: actor.cgroup,
+            ended: None,
+            children: 0,
+            ..maker.clone()
+        };
+        child.session.vpid = forked.child_vpid;
+        // An exec that overtook its fork knows more than the fork.
+        if let Some(known) = self.get(&forked.child) {
+            let parent = child.parent;
+            child = Process { parent, ..known.clone() };
+        }
+        self.put(forked.child, child);
+        self.sweep(now);
+    }
+
+    /// A process took a new program, or was found running one (`executed_by` is then `None`).
+    pub(crate) fn execute(
+        &mut self,
+        actor: &Actor,
+        executed: &Executed,
+        executed_by: Option<EventId>,
+    ) {
+        let image = Image::from_executed(executed, &mut self.texts_cut);
+        let known = self.get(&actor.process);
+        let process = Process {
+            parent: known
+                .and_then(|known| known.parent)
+                .or_else(|| (executed.parent != ProcessKey::default()).then_some(executed.parent)),
+            cgroup: actor.cgroup,
+            image: Some(Arc::new(image)),
+            executed_by,
+            credentials: executed.credentials,
+            session: executed.session,
+            ended: known.and_then(|known| known.ended),
+            children: known.map_or(0, |known| known.children),
+        };
+        self.put(actor.process, process);
+    }
+
+    /// A process ended.
+    pub(crate) fn exit(&mut self, key: &ProcessKey, now: TimestampNs) {
+        if let Some(process) = self.get_mut(key) {
+            process.ended = Some(now);
+            let standing = standing_of(process);
+            self.table.set_standing(key, standing);
+        }
+        self.sweep(now);
+    }
+
+    /// A process changed who it is. Only what the call itself tells: the user after it, and the
+    /// group that `setgid` asked for.
+    pub(crate) fn change_privilege(
+        &mut self,
+        key: &ProcessKey,
+        event_type: EventType,
+        change: &PrivilegeEvent,
+    ) {
+        let Some(process) = self.get_mut(key) else { return };
+        if change.result != 0 {
+            return;
+        }
+        match change.operation {
+            PrivilegeOperation::SetUser => process.credentials.uid = change.uid_after,
+            PrivilegeOperation::SetGroup => {
+                if let (EventType::Setgid, Ok(gid)) = (event_type, u32::try_from(change.argument)) {
+                    process.credentials.gid = gid;
+                }
+            }
+            PrivilegeOperation::SetCapabilities
+            | PrivilegeOperation::EnterNamespace
+            | PrivilegeOperation::LeaveNamespaces => {}
+        }
+    }
+
+    /// Puts a process in its place and keeps the parents' counts of children right.
+    fn put(&mut self, key: ProcessKey, process: Process) {
+        let old_parent = self.get(&key).and_then(|known| known.parent);
+        let new_parent = process.parent;
+        let standing = standing_of(&process);
+        let given_up = self.table.insert(key, process, standing);
+        if old_parent != new_parent {
+            self.count_child(new_parent, 1);
+            self.count_child(old_parent, -1);
+        }
+        if let Some((_, given_up)) = given_up {
+            self.count_child(given_up.parent, -1);
+        }
+    }
+
+    fn count_child(&mut self, parent: Option<ProcessKey>, change: i32) {
+        let Some(parent) = parent else { return };
+        if let Some(process) = self.get_mut(&parent) {
+            process.children = process.children.saturating_add_signed(change);
+            let standing = standing_of(process);
+            self.table.set_standing(&parent, standing);
+        }
+    }
+
+    /// Lets go of what ended long ago. Each process is let go once, so the cost is that of exits.
+    fn sweep(&mut self, now: TimestampNs) {
+        while let Some((&key, process)) = self.table.first_ended()
+            && process.ended.is_none_or(|ended| RETENTION <= now.since(ended))
+        {
+            let parent = process.parent;
+            self.table.remove(&key);
+            self.count_child(parent, -1);
+        }
+    }
+}
+
+fn standing_of(process: &Process) -> Standing {
+    match (process.ended, process.children) {
+        (None, _) => Standing::Live,
+        (Some(_), 0) => Standing::Ended,
+        (Some(_), _) => Standing::Needed,
+    }
+}
