@@ -100,7 +100,8 @@ impl World {
             cgroup: CgroupId(100 + u64::from(number)),
             shim_pid: SHIM_PID_FIRST.saturating_add(number),
         };
-        let id = format!("{:0>64x}", 0xc0_0000 + u64::from(number));
+        // The first twelve digits, which rules compare, tell containers apart.
+        let id = format!("{:012x}{:052}", 0xc1e0_0000_0000_u64 + u64::from(number), 0);
         let cgroup = CgroupEvent {
             lifecycle: Lifecycle::Started,
             cgroup: home.cgroup,
