@@ -1,8 +1,39 @@
 //! Findings joined into one explained attack.
+//!
+//! Reading order: [`Stories`] (what goes in and comes out), `tie` (why two findings belong
+//! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
+//! did, and how such lines meet), `score` (when it is told), `tell`, `cast`, `impact` and
+//! `narrative` (how it is told), [`layout`] (how it is drawn), [`attack`] (names). `key` and
+//! `trail` are how findings find one another; `servers` and `blindness` are what plain events
+//! teach.
+//!
+//! Invariant: a finding has at most one parent, always an earlier one, so the whole is a forest
+//! and shared values cannot chain unrelated findings together. The same findings give the same
+//! stories in whatever order they come, within the bounds.
 #![forbid(unsafe_code)]
 
+pub mod attack;
+mod blindness;
+mod cast;
+mod forest;
+mod impact;
+mod key;
+pub mod layout;
+mod line;
+mod lines;
+mod narrative;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod scenario;
+mod score;
+mod servers;
 mod settings;
 mod stories;
+mod tell;
+mod tie;
+mod trail;
+mod words;
 
 pub use settings::Settings;
 pub use stories::{Counts, Stories};

@@ -1,15 +1,38 @@
 //! Takes findings one by one and gives the stories they make.
 
-use clew_event::{Event, Finding, Story};
+use std::collections::BTreeMap;
+
+use clew_event::{Event, Finding, FindingId, Story, StoryId, TimestampNs};
 use serde::{Deserialize, Serialize};
 
+use crate::blindness::Blindness;
+use crate::key::Key;
+use crate::line::Rank;
+use crate::lines::{Change, Judgment, Lines};
+use crate::score::{self, Looks};
+use crate::servers::Servers;
 use crate::settings::Settings;
+use crate::tell::{self, Scene};
+use crate::trail::{Handle, Trail};
 
 /// All findings that may still belong together, and the stories they make.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// Bounded by [`Settings::findings_max`]; serializes as JSON and goes on from there as if it had
+/// never been away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stories {
     settings: Settings,
     counts: Counts,
+    lines: Lines,
+    servers: Servers,
+    blindness: Blindness,
+    looks: Looks,
+    /// Stories told and still growing, in the order in which they were first told.
+    told: BTreeMap<u64, Told>,
+    /// The story of each tree that has one, by the tree's top.
+    by_top: BTreeMap<Handle, u64>,
+    /// The latest event time seen in a finding.
+    now: TimestampNs,
 }
 
 /// What the stories hold and what they had to let go.
@@ -19,33 +42,250 @@ pub struct Counts {
     pub findings_seen: u64,
     /// Findings held now.
     pub findings_kept: u64,
-    /// Findings let go because there were too many.
+    /// Findings that only repeat one that is held (same rule, process and minute), or are beyond
+    /// what one line keeps in full: counted, not held.
+    pub findings_counted: u64,
+    /// Findings let go before their time because there were too many.
     pub findings_evicted: u64,
     /// Stories that still grow.
     pub stories_open: u64,
     /// Stories ever told.
     pub stories_told: u64,
+    /// Open stories closed before their time because there were too many findings.
+    pub stories_evicted: u64,
+}
+
+/// A story that has been told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Told {
+    /// Made from the root's finding when it was first told; an earlier root that arrives late
+    /// changes the root, and not the name under which people know the story.
+    id: StoryId,
+    revision: u32,
+    /// The root when it was first told.
+    root: Handle,
+    root_finding: FindingId,
+    span: (TimestampNs, TimestampNs),
 }
 
 impl Stories {
+    /// Values by which findings may find one another, per finding held; a finding has 16
+    /// ancestors, two files and a rule, and a line [`crate::line::Line::KEYS_MAX`] values more.
+    const TRAILS_PER_FINDING_MAX: usize = 32;
+
     /// No findings yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, counts: Counts::default() }
+        Self {
+            settings,
+            counts: Counts::default(),
+            lines: Lines::default(),
+            servers: Servers::default(),
+            blindness: Blindness::default(),
+            looks: Looks::default(),
+            told: BTreeMap::new(),
+            by_top: BTreeMap::new(),
+            now: TimestampNs::default(),
+        }
     }
 
     /// Takes note of what an event says about what cannot be seen, and about which processes
-    /// serve many.
-    pub fn observe(&mut self, _event: &Event) {}
+    /// serve many. Costs a comparison for other events.
+    pub fn observe(&mut self, event: &Event) {
+        self.blindness.observe(event);
+        self.servers.observe(event);
+    }
 
     /// Takes one finding, and appends a revision of each story it changes.
-    pub fn join(&mut self, _finding: &Finding, _revisions: &mut Vec<Story>) {
+    ///
+    /// Findings may come in any order within [`Settings::horizon`]: the same findings give the
+    /// same stories.
+    pub fn join(&mut self, finding: &Finding, revisions: &mut Vec<Story>) {
         self.counts.findings_seen += 1;
+        self.now = self.now.max(finding.time);
+        self.close_stale();
+        if self.settings.seed_bits <= finding.bits {
+            self.looks.insert(Key::rule(finding), finding.time);
+        }
+        let change = self.take(finding);
+        if change.has_moved {
+            self.merge_told(revisions);
+        }
+        for top in change.tops {
+            if self.lines.forest.top(top) == top {
+                self.tell(top, revisions);
+            }
+        }
+        self.counts.findings_kept = self.lines.forest.len() as u64;
+        self.counts.stories_open = self.told.len() as u64;
+        debug_assert!(self.lines.forest.len() <= self.settings.findings_max.max(1));
     }
 
     /// What is held and what was let go.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub const fn counts(&self) -> Counts {
         self.counts
     }
+
+    /// Finds the finding its place; gives the trees that are worth telling again.
+    fn take(&mut self, finding: &Finding) -> Change {
+        if let Some(twin) = self.lines.forest.twin(finding) {
+            self.counts.findings_counted += 1;
+            return self.repeat(twin, finding);
+        }
+        let by = Judgment { servers: &self.servers, settings: &self.settings };
+        let cause = self.lines.forest.cause_of(finding, by.servers, by.settings.horizon);
+        if let Some(untold) = self.lines.count_untold(finding, cause.as_ref()) {
+            self.counts.findings_counted += 1;
+            let top = cause.map(|tie| self.lines.forest.top(tie.to));
+            // Told again at 1, 2, 4, 8, …: the count stays current without a flood of revisions.
+            let tops = top.filter(|_| untold.is_power_of_two()).into_iter().collect();
+            return Change { tops, has_moved: false };
+        }
+        self.make_room();
+        let by = Judgment { servers: &self.servers, settings: &self.settings };
+        let cause = cause.filter(|tie| self.lines.forest.node(tie.to).is_some());
+        self.lines.add(stripped(finding), cause, by)
+    }
+
+    /// Counts a finding that repeats another; the earlier of the two stands for both.
+    fn repeat(&mut self, twin: Handle, finding: &Finding) -> Change {
+        let Some(node) = self.lines.forest.node_mut(twin) else { return Change::default() };
+        node.repeats += 1;
+        let (repeats, at) = (node.repeats, node.at());
+        if (finding.time, finding.id) < at {
+            let by = Judgment { servers: &self.servers, settings: &self.settings };
+            return self.lines.replace(twin, stripped(finding), by);
+        }
+        let top = Some(self.lines.forest.top(twin)).filter(|_| repeats.is_power_of_two());
+        Change { tops: top.into_iter().collect(), has_moved: false }
+    }
+
+    /// Closes stories and forgets lines that had no finding within the horizon.
+    fn close_stale(&mut self) {
+        while let Some((rank, root)) = self.lines.stale(self.now, &self.settings) {
+            self.let_go(rank, root);
+        }
+    }
+
+    /// Makes room for one finding: small lines first, open stories last.
+    fn make_room(&mut self) {
+        while self.settings.findings_max.max(1) <= self.lines.forest.len() {
+            let Some((rank, root)) = self.lines.least() else { break };
+            self.counts.findings_evicted += self.let_go(rank, root) as u64;
+            if rank == Rank::Told {
+                self.counts.stories_evicted += 1;
+            }
+        }
+        let trails_max = self.settings.findings_max.saturating_mul(Self::TRAILS_PER_FINDING_MAX);
+        for weight_min in [0.5, f64::INFINITY] {
+            if trails_max < self.lines.forest.trails_len() {
+                let now = self.now;
+                self.lines.forest.prune(|trail: &Trail| weight_min <= trail.older_weight(now));
+            }
+        }
+    }
+
+    /// Lets a line go; of a told story, all of it. Gives how many findings went.
+    fn let_go(&mut self, rank: Rank, root: Handle) -> usize {
+        if rank != Rank::Told {
+            return self.lines.remove(root);
+        }
+        let top = self.lines.forest.top(root);
+        if let Some(number) = self.by_top.remove(&top) {
+            self.told.remove(&number);
+        }
+        let members = self.lines.forest.tree(top);
+        let roots = members.iter().filter(|&&member| self.lines.line(member).is_some());
+        let roots: Vec<Handle> = roots.copied().collect();
+        // The line asked for goes in any case, so that this always gets on.
+        let others = roots.into_iter().filter(|&other| other != root);
+        let mut gone = 0;
+        for line in others.chain([root]) {
+            gone += self.lines.remove(line);
+        }
+        gone
+    }
+
+    /// Finds for each told story the tree it is in now; of two in one tree, the elder goes on.
+    fn merge_told(&mut self, revisions: &mut Vec<Story>) {
+        let mut by_top: BTreeMap<Handle, u64> = BTreeMap::new();
+        let mut absorbed: Vec<(u64, u64)> = Vec::new();
+        for (&number, told) in &self.told {
+            let top = self.lines.forest.top(told.root);
+            if let Some(&elder) = by_top.get(&top) {
+                absorbed.push((number, elder));
+            } else {
+                by_top.insert(top, number);
+            }
+        }
+        self.by_top = by_top;
+        for (number, elder) in absorbed {
+            let into = self.told.get(&elder).map(|told| told.id);
+            if let (Some(gone), Some(into)) = (self.told.remove(&number), into) {
+                let root = (gone.root_finding, gone.span);
+                revisions.push(tell::absorbed((gone.id, gone.revision + 1), root, into));
+            }
+        }
+    }
+
+    /// Tells a tree, if it is a story.
+    fn tell(&mut self, top: Handle, revisions: &mut Vec<Story>) {
+        let members = self.lines.forest.tree(top);
+        let likelihood = score::weigh(&self.lines.forest, &members);
+        let number = self.by_top.get(&top).copied();
+        let bits_needed = self.looks.bits_needed(self.now, &self.settings);
+        if number.is_none() && !(self.has_seed(&members) && bits_needed <= likelihood.bits()) {
+            return;
+        }
+        let lines = members.iter().filter_map(|&member| self.lines.line(member));
+        let untold: u64 = lines.map(|line| line.untold).sum();
+        let scene = Scene {
+            forest: &self.lines.forest,
+            blindness: &self.blindness,
+            members: &members,
+            likelihood,
+            bits_needed,
+            untold,
+        };
+        let Some(mut story) = tell::story(top, &scene) else { return };
+        let next = self.counts.stories_told;
+        let told = self.told.entry(number.unwrap_or(next)).or_insert_with(|| Told {
+            id: story_id(story.root.finding),
+            revision: 0,
+            root: top,
+            root_finding: story.root.finding,
+            span: story.span,
+        });
+        told.revision += 1;
+        told.span = story.span;
+        story.id = told.id;
+        story.revision = told.revision;
+        if number.is_none() {
+            self.by_top.insert(top, next);
+            self.counts.stories_told += 1;
+        }
+        self.lines.keep_told(&members, story.span.1);
+        revisions.push(story);
+    }
+
+    fn has_seed(&self, members: &[Handle]) -> bool {
+        let mut lines = members.iter().filter_map(|&member| self.lines.line(member));
+        lines.any(|line| line.is_seeded)
+    }
+}
+
+/// The story that begins with this finding.
+fn story_id(root: FindingId) -> StoryId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"story");
+    hasher.update(&root.0.to_be_bytes());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    StoryId(u128::from_be_bytes(id))
+}
+
+/// The finding without what a story does not tell.
+fn stripped(finding: &Finding) -> Finding {
+    Finding { output_fields: BTreeMap::new(), tags: Vec::new(), ..finding.clone() }
 }

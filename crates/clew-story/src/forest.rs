@@ -1,0 +1,286 @@
+//! Findings as a forest of best parents, with the trails by which they find one another.
+//!
+//! Each finding takes at most one parent, so that shared values cannot chain unrelated findings
+//! into one cluster. A *line* is a tree of causal process ties; lines are joined by other ties
+//! (see `lines`), from the root of one to a finding of another, which gives trees of lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use clew_event::Finding;
+use clew_event::story::EdgeClass;
+use serde::{Deserialize, Serialize};
+
+use crate::key::Key;
+use crate::servers::Servers;
+use crate::tie::{Ancestor, CAUSAL_BITS, Tie, Via, is_about_start};
+use crate::trail::{Handle, Moment, Trail, Visit};
+
+/// One finding in its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Node {
+    pub(crate) finding: Finding,
+    pub(crate) parent: Option<Tie>,
+    pub(crate) children: BTreeSet<Handle>,
+    /// Findings of the same rule by the same process in the same minute.
+    pub(crate) repeats: u64,
+}
+
+impl Node {
+    pub(crate) fn at(&self) -> Moment {
+        (self.finding.time, self.finding.id)
+    }
+}
+
+/// All findings held, and who was where.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Forest {
+    nodes: BTreeMap<Handle, Node>,
+    trails: BTreeMap<Key, Trail>,
+    minutes: BTreeMap<Key, Handle>,
+    next: Handle,
+}
+
+/// How a finding is part of a file's trail.
+const TOUCHED: u8 = 0;
+const RAN: u8 = 1;
+
+impl Forest {
+    /// Later findings whose parent is looked for again when an earlier one arrives late.
+    pub(crate) const KIN_MAX: usize = 64;
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn node(&self, handle: Handle) -> Option<&Node> {
+        self.nodes.get(&handle)
+    }
+
+    pub(crate) fn node_mut(&mut self, handle: Handle) -> Option<&mut Node> {
+        self.nodes.get_mut(&handle)
+    }
+
+    pub(crate) fn trail(&self, key: Key) -> Option<&Trail> {
+        self.trails.get(&key)
+    }
+
+    pub(crate) fn trail_mut(&mut self, key: Key) -> &mut Trail {
+        self.trails.entry(key).or_default()
+    }
+
+    pub(crate) fn trails_len(&self) -> usize {
+        self.trails.len()
+    }
+
+    /// Drops trails that name nobody and count for little.
+    pub(crate) fn prune(&mut self, weight_min: impl Fn(&Trail) -> bool) {
+        self.trails.retain(|_, trail| !trail.is_empty() || weight_min(trail));
+    }
+
+    /// The finding that stands for this one, where the same was found in the same minute.
+    pub(crate) fn twin(&self, finding: &Finding) -> Option<Handle> {
+        self.minutes.get(&Key::minute(finding)).copied()
+    }
+
+    /// Puts a finding in, as yet without a parent.
+    pub(crate) fn insert(&mut self, finding: Finding) -> Handle {
+        let handle = self.next;
+        self.next += 1;
+        let node = Node { finding, parent: None, children: BTreeSet::new(), repeats: 0 };
+        self.nodes.insert(handle, node);
+        self.index(handle);
+        handle
+    }
+
+    /// Lets an earlier finding stand where a later one of the same kind stood.
+    pub(crate) fn replace(&mut self, handle: Handle, finding: Finding) {
+        self.unindex(handle, Trail::remove_visit);
+        if let Some(node) = self.nodes.get_mut(&handle) {
+            node.finding = finding;
+        }
+        self.index(handle);
+    }
+
+    /// Takes a finding out; its children lose their parent, its rule stays counted.
+    pub(crate) fn remove(&mut self, handle: Handle) {
+        self.link(handle, None);
+        self.unindex(handle, Trail::forget);
+        let Some(node) = self.nodes.remove(&handle) else { return };
+        for child in node.children {
+            if let Some(child) = self.nodes.get_mut(&child) {
+                child.parent = None;
+            }
+        }
+    }
+
+    fn index(&mut self, handle: Handle) {
+        let Some(node) = self.nodes.get(&handle) else { return };
+        let at = node.at();
+        let minute = Key::minute(&node.finding);
+        for (key, distance) in places(&node.finding) {
+            self.trails.entry(key).or_default().insert(Visit { at, node: handle, distance });
+        }
+        self.minutes.insert(minute, handle);
+    }
+
+    fn unindex(&mut self, handle: Handle, leave: impl Fn(&mut Trail, Handle)) {
+        let Some(node) = self.nodes.get(&handle) else { return };
+        let rule = Key::rule(&node.finding);
+        for (key, _) in places(&node.finding) {
+            let Some(trail) = self.trails.get_mut(&key) else { continue };
+            leave(trail, handle);
+            if trail.is_empty() && key != rule {
+                self.trails.remove(&key);
+            }
+        }
+        self.minutes.remove(&Key::minute(&node.finding));
+    }
+
+    /// Gives a finding another parent, or none.
+    pub(crate) fn link(&mut self, handle: Handle, parent: Option<Tie>) {
+        let to = parent.as_ref().map(|tie| tie.to);
+        let Some(node) = self.nodes.get_mut(&handle) else { return };
+        let old = std::mem::replace(&mut node.parent, parent).map(|tie| tie.to);
+        if let Some(old) = old.and_then(|old| self.nodes.get_mut(&old)) {
+            old.children.remove(&handle);
+        }
+        if let Some(to) = to.and_then(|to| self.nodes.get_mut(&to)) {
+            to.children.insert(handle);
+        }
+    }
+
+    /// The earlier finding that is the nearest and latest cause of this one by the process tree.
+    pub(crate) fn cause_of(
+        &self,
+        finding: &Finding,
+        servers: &Servers,
+        horizon: Duration,
+    ) -> Option<Tie> {
+        let lineage = &finding.subject.lineage;
+        lineage.iter().enumerate().find_map(|(here, facts)| {
+            let trail = self.trails.get(&Key::process(facts.key))?;
+            let was_found_at_start = self.was_found_at_start(trail);
+            let near = trail
+                .before((finding.time, finding.id))
+                .take_while(|visit| finding.time.since(visit.at.0) <= horizon);
+            let best = near
+                .filter(|visit| {
+                    let ancestor = Ancestor {
+                        facts,
+                        here,
+                        there: usize::from(visit.distance),
+                        is_topmost: here + 1 == lineage.len(),
+                        is_server: servers.has(facts.key),
+                        was_found_at_start,
+                    };
+                    ancestor.is_cause(visit.at.0, finding.time)
+                })
+                .min_by_key(|visit| (visit.distance, std::cmp::Reverse(visit.at)))?;
+            let here = u8::try_from(here).unwrap_or(u8::MAX);
+            let via = Via::Process { ancestor: facts.key, here, there: best.distance };
+            Some(Tie { to: best.node, class: EdgeClass::C, bits: CAUSAL_BITS, via })
+        })
+    }
+
+    fn was_found_at_start(&self, trail: &Trail) -> bool {
+        trail.visits().iter().any(|visit| {
+            visit.distance == 0
+                && self.nodes.get(&visit.node).is_some_and(|node| is_about_start(&node.finding))
+        })
+    }
+
+    /// Later findings that might take this one for their parent, at most [`Self::KIN_MAX`].
+    pub(crate) fn later_kin(&self, handle: Handle) -> BTreeSet<Handle> {
+        let mut kin = BTreeSet::new();
+        let Some(node) = self.nodes.get(&handle) else { return kin };
+        for facts in &node.finding.subject.lineage {
+            let Some(trail) = self.trails.get(&Key::process(facts.key)) else { continue };
+            for visit in trail.after(node.at()) {
+                if kin.len() < Self::KIN_MAX {
+                    kin.insert(visit.node);
+                }
+            }
+        }
+        kin
+    }
+
+    /// Findings at this one's files in the other role: who ran what this one touched, who touched
+    /// what this one runs. The touching always comes first.
+    pub(crate) fn file_partners(&self, handle: Handle) -> Vec<Handle> {
+        let Some(node) = self.nodes.get(&handle) else { return Vec::new() };
+        let own = file_places(&node.finding);
+        let partners = own.into_iter().flatten().flat_map(|(key, role)| {
+            let visits = self.trails.get(&key).map(Trail::visits).unwrap_or_default();
+            visits.iter().filter(move |visit| {
+                visit.distance != role
+                    && if role == RAN { visit.at < node.at() } else { node.at() < visit.at }
+            })
+        });
+        partners.map(|visit| visit.node).collect()
+    }
+
+    /// The first finding of the line that this one belongs to.
+    pub(crate) fn line_root(&self, handle: Handle) -> Handle {
+        self.climb(handle, |tie| tie.via.is_lineage())
+    }
+
+    /// The first finding of the whole tree of lines.
+    pub(crate) fn top(&self, handle: Handle) -> Handle {
+        self.climb(handle, |_| true)
+    }
+
+    fn climb(&self, handle: Handle, goes_on: impl Fn(&Tie) -> bool) -> Handle {
+        let mut at = handle;
+        while let Some(tie) = self.nodes.get(&at).and_then(|node| node.parent.as_ref()) {
+            if !goes_on(tie) {
+                break;
+            }
+            at = tie.to;
+        }
+        at
+    }
+
+    /// All findings of the line with this root, the root first.
+    pub(crate) fn line(&self, root: Handle) -> Vec<Handle> {
+        self.collect(root, |tie| tie.via.is_lineage())
+    }
+
+    /// All findings of the tree of lines with this top, the top first.
+    pub(crate) fn tree(&self, top: Handle) -> Vec<Handle> {
+        self.collect(top, |_| true)
+    }
+
+    fn collect(&self, root: Handle, belongs: impl Fn(&Tie) -> bool) -> Vec<Handle> {
+        let mut found = vec![root];
+        let mut next = 0;
+        while let Some(node) = found.get(next).and_then(|handle| self.nodes.get(handle)) {
+            next += 1;
+            let children = node.children.iter().copied().filter(|child| {
+                let tie = self.nodes.get(child).and_then(|child| child.parent.as_ref());
+                tie.is_some_and(&belongs)
+            });
+            found.extend(children);
+        }
+        found
+    }
+}
+
+/// The trails that a finding is part of, and how.
+fn places(finding: &Finding) -> Vec<(Key, u8)> {
+    let lineage = finding.subject.lineage.iter().enumerate();
+    let processes = lineage.map(|(generation, facts)| {
+        (Key::process(facts.key), u8::try_from(generation).unwrap_or(u8::MAX))
+    });
+    let rule = (Key::rule(finding), 1);
+    processes.chain(file_places(finding).into_iter().flatten()).chain([rule]).collect()
+}
+
+/// The file that its process runs, if that was dropped, and the file that it touched.
+fn file_places(finding: &Finding) -> [Option<(Key, u8)>; 2] {
+    let process = finding.subject.lineage.first();
+    let program = process.filter(|process| process.is_dropped).map(|process| &process.exe);
+    let ran = program.and_then(|exe| Key::file(finding, exe));
+    let touched = Key::file(finding, &finding.subject.file).filter(|key| Some(*key) != ran);
+    [ran.map(|key| (key, RAN)), touched.map(|key| (key, TOUCHED))]
+}

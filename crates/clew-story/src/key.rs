@@ -1,0 +1,155 @@
+//! Names of the values that findings may have in common.
+//!
+//! A key is a hash, so that an attacker's long path costs 16 bytes like any other value. Whatever
+//! is only unique inside a container carries the container in its key.
+
+use std::fmt;
+
+use clew_event::{Finding, ProcessKey, Text};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// What kind of value a key names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// A process: findings of it and of its descendants.
+    Process = 1,
+    /// A file in a container: findings that touched it or ran it.
+    File = 2,
+    /// A container: lines of findings in it.
+    Container = 3,
+    /// An address, seen from one container: lines that spoke with it.
+    Peer = 4,
+    /// A dropped program in a container: lines that ran it.
+    Program = 5,
+    /// A rule in a container: how often it fired there.
+    Rule = 6,
+    /// A rule, a process and a minute, in which more of the same counts once.
+    Minute = 7,
+}
+
+/// The name of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(u128);
+
+impl Key {
+    fn of(kind: KeyKind, parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[kind as u8]);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let mut digest = [0; 16];
+        hasher.finalize_xof().fill(&mut digest);
+        Self(u128::from_be_bytes(digest))
+    }
+
+    pub(crate) fn process(process: ProcessKey) -> Self {
+        Self::of(KeyKind::Process, &[&process_bytes(process)])
+    }
+
+    /// The file `path` where the finding happened; `None` where there is none.
+    pub(crate) fn file(finding: &Finding, path: &Text) -> Option<Self> {
+        let scope = scope(finding);
+        (!path.is_empty()).then(|| Self::of(KeyKind::File, &[&scope, path.as_bytes()]))
+    }
+
+    pub(crate) fn container(finding: &Finding) -> Option<Self> {
+        finding.subject.container.as_ref()?;
+        Some(Self::of(KeyKind::Container, &[&scope(finding)]))
+    }
+
+    pub(crate) fn peer(finding: &Finding) -> Option<Self> {
+        let address = peer_address(&finding.subject.peer);
+        let scope = scope(finding);
+        (!address.is_empty()).then(|| Self::of(KeyKind::Peer, &[&scope, address]))
+    }
+
+    /// The program of the finding's process, if it was dropped.
+    pub(crate) fn program(finding: &Finding) -> Option<Self> {
+        let process = finding.subject.lineage.first()?;
+        let is_named = process.is_dropped && !process.exe.is_empty();
+        let scope = scope(finding);
+        is_named.then(|| Self::of(KeyKind::Program, &[&scope, process.exe.as_bytes()]))
+    }
+
+    pub(crate) fn rule(finding: &Finding) -> Self {
+        Self::of(KeyKind::Rule, &[&scope(finding), finding.rule.as_bytes()])
+    }
+
+    pub(crate) fn minute(finding: &Finding) -> Self {
+        const NS_PER_MINUTE: u64 = 60_000_000_000;
+        let actor = match finding.subject.lineage.first() {
+            Some(process) => process_bytes(process.key).to_vec(),
+            None => scope(finding),
+        };
+        let minute = (finding.time.unix_ns() / NS_PER_MINUTE).to_le_bytes();
+        Self::of(KeyKind::Minute, &[&actor, finding.rule.as_bytes(), &minute])
+    }
+}
+
+/// The address of an `address:port`, without the brackets of version 6.
+pub(crate) fn peer_address(peer: &Text) -> &[u8] {
+    let bytes = peer.as_bytes();
+    let end = bytes.iter().rposition(|&byte| byte == b':').unwrap_or(bytes.len());
+    let address = bytes.get(..end).unwrap_or_default();
+    address.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(address)
+}
+
+fn process_bytes(process: ProcessKey) -> [u8; 16] {
+    let word = (u128::from(process.start_ns) << 64)
+        | (u128::from(process.pid) << 32)
+        | u128::from(process.boot.0);
+    word.to_le_bytes()
+}
+
+/// Where the finding's paths and addresses mean what they say.
+fn scope(finding: &Finding) -> Vec<u8> {
+    match (&finding.subject.container, finding.subject.lineage.first()) {
+        (Some(container), _) => container.id.0.as_bytes().to_vec(),
+        (None, Some(process)) => process.key.boot.0.to_le_bytes().to_vec(),
+        (None, None) => finding.hostname.as_bytes().to_vec(),
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map(Self).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stands_without_its_port() {
+        let check = |peer: &str, address: &str| {
+            assert_eq!(peer_address(&peer.into()), address.as_bytes(), "{peer}");
+        };
+        check("10.0.0.2:4444", "10.0.0.2");
+        check("[fd00::2]:53", "fd00::2");
+        check("10.0.0.2", "10.0.0.2");
+        check("", "");
+    }
+
+    #[test]
+    fn no_two_ways_to_split_a_value_share_a_key() {
+        let a = Key::of(KeyKind::File, &[b"ab", b"c"]);
+        assert_ne!(a, Key::of(KeyKind::File, &[b"a", b"bc"]));
+        assert_ne!(a, Key::of(KeyKind::Peer, &[b"ab", b"c"]));
+    }
+}

@@ -1,0 +1,113 @@
+//! One line: findings that the process tree ties to one cause, summed up.
+//!
+//! A line with a seed may join another line with a seed over a value that both carry. A line of
+//! small findings only (an honest request's shell) never joins over a shared value, however close
+//! it lies: nothing but a cause makes it part of an attack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_event::{Finding, TimestampNs};
+use serde::{Deserialize, Serialize};
+
+use crate::key::Key;
+use crate::tie::Shared;
+use crate::trail::Handle;
+
+/// How long a line is kept when room is needed: the least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Rank {
+    /// Small findings only.
+    #[default]
+    Quiet,
+    /// It has a seed.
+    Seeded,
+    /// It is part of a story that has been told and still grows.
+    Told,
+}
+
+/// The findings of one line, summed up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) members: usize,
+    /// Findings kept in full, by rule.
+    rules: BTreeMap<String, usize>,
+    /// Findings beyond the bounds: only counted.
+    pub(crate) untold: u64,
+    pub(crate) is_seeded: bool,
+    /// The values by which it meets other lines.
+    pub(crate) keys: BTreeSet<(Key, Shared)>,
+    /// Its place in the order in which lines are let go.
+    pub(crate) age: (Rank, TimestampNs),
+}
+
+impl Line {
+    /// Findings of one line kept in full.
+    pub(crate) const MEMBERS_MAX: usize = 512;
+    /// Findings of one rule in one line kept in full, so that noise by one rule does not keep
+    /// others out.
+    pub(crate) const PER_RULE_MAX: usize = 32;
+    /// Values by which one line meets others.
+    pub(crate) const KEYS_MAX: usize = 8;
+
+    /// True where a finding of this rule would only be counted.
+    pub(crate) fn is_full_for(&self, rule: &str) -> bool {
+        Self::MEMBERS_MAX <= self.members
+            || self.rules.get(rule).is_some_and(|&count| Self::PER_RULE_MAX <= count)
+    }
+
+    /// Adds a finding; true where that changes whom the line can meet.
+    pub(crate) fn add(&mut self, finding: &Finding, seed_bits: f64) -> bool {
+        let before = (self.is_seeded, self.keys.len());
+        self.members += 1;
+        *self.rules.entry(finding.rule.clone()).or_default() += 1;
+        self.is_seeded |= seed_bits <= finding.bits;
+        self.age.1 = self.age.1.max(finding.time);
+        if self.is_seeded {
+            self.age.0 = self.age.0.max(Rank::Seeded);
+        }
+        let keys = [
+            Key::container(finding).map(|key| (key, Shared::Container)),
+            Key::peer(finding).map(|key| (key, Shared::Peer)),
+            Key::program(finding).map(|key| (key, Shared::Program)),
+        ];
+        for key in keys.into_iter().flatten() {
+            if self.keys.len() < Self::KEYS_MAX {
+                self.keys.insert(key);
+            }
+        }
+        before != (self.is_seeded, self.keys.len())
+    }
+}
+
+/// Order in which lines are let go.
+pub(crate) type Ages = BTreeSet<(Rank, TimestampNs, Handle)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    #[test]
+    fn counts_beyond_per_rule_max_and_members_max() {
+        let mut line = Line::default();
+        for pid in 0..Line::PER_RULE_MAX {
+            assert!(!line.is_full_for("a"));
+            line.add(&Sample::new("a", pid).finding(), 8.0);
+        }
+        assert!(line.is_full_for("a"));
+        assert!(!line.is_full_for("b"));
+        for pid in 0..Line::MEMBERS_MAX {
+            line.add(&Sample::new(&format!("r{pid}"), pid).finding(), 8.0);
+        }
+        assert!(line.is_full_for("b"));
+    }
+
+    #[test]
+    fn meets_others_by_at_most_keys_max_values() {
+        let mut line = Line::default();
+        for peer in 0..100 {
+            line.add(&Sample::new("a", 1).peer(&format!("10.0.0.{peer}:80")).finding(), 8.0);
+        }
+        assert_eq!(line.keys.len(), Line::KEYS_MAX);
+    }
+}

@@ -1,0 +1,335 @@
+//! All lines, how they meet, and which is let go when room is needed.
+//!
+//! The first finding of a line is its root. A root may be tied to an earlier line: by a file that
+//! one handled and the other ran (causal), or, where both lines have a seed, by a value that both
+//! carry and that is rare enough. The tie always leads to an earlier moment than the root, so
+//! no circle can arise, whatever arrives late.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_event::story::EdgeClass;
+use clew_event::{Finding, TimestampNs};
+use serde::{Deserialize, Serialize};
+
+use crate::forest::Forest;
+use crate::line::{Ages, Line, Rank};
+use crate::servers::Servers;
+use crate::settings::Settings;
+use crate::tie::{CAUSAL_BITS, Shared, Tie, Via, per_day, price};
+use crate::trail::{Handle, Trail, Visit, decay};
+
+/// All lines over their forest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Lines {
+    pub(crate) forest: Forest,
+    lines: BTreeMap<Handle, Line>,
+    ages: Ages,
+}
+
+/// What a finding did to the lines.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// Tops of the trees that changed.
+    pub(crate) tops: BTreeSet<Handle>,
+    /// True where findings that were already there moved.
+    pub(crate) has_moved: bool,
+}
+
+/// What ties are judged by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judgment<'a> {
+    pub(crate) servers: &'a Servers,
+    pub(crate) settings: &'a Settings,
+}
+
+impl Lines {
+    /// Lines on one value that one line is compared with, the latest first.
+    const CANDIDATES_MAX: usize = 16;
+
+    pub(crate) fn line(&self, root: Handle) -> Option<&Line> {
+        self.lines.get(&root)
+    }
+
+    /// Counts a finding that is beyond its line's bounds; `None` where there is room for it.
+    pub(crate) fn count_untold(&mut self, finding: &Finding, cause: Option<&Tie>) -> Option<u64> {
+        let root = self.forest.line_root(cause?.to);
+        let line = self.lines.get_mut(&root)?;
+        if !line.is_full_for(&finding.rule) {
+            return None;
+        }
+        line.untold += 1;
+        Some(line.untold)
+    }
+
+    /// Adds a finding under its cause.
+    pub(crate) fn add(&mut self, finding: Finding, cause: Option<Tie>, by: Judgment) -> Change {
+        let handle = self.forest.insert(finding);
+        self.forest.link(handle, cause);
+        let moved = self.adopt(handle, by);
+        if moved.is_empty() { self.extend(handle, by) } else { self.rebuild(handle, moved, by) }
+    }
+
+    /// Lets an earlier finding of the same kind stand in the place of a later one.
+    pub(crate) fn replace(&mut self, handle: Handle, finding: Finding, by: Judgment) -> Change {
+        let mut moved = BTreeSet::from([handle, self.forest.line_root(handle)]);
+        let cause = self.forest.cause_of(&finding, by.servers, by.settings.horizon);
+        self.forest.replace(handle, finding);
+        self.forest.link(handle, cause);
+        moved.extend(self.adopt(handle, by));
+        self.rebuild(handle, moved, by)
+    }
+
+    /// Lets later findings take a new one for their cause; gives the lines this may have changed.
+    fn adopt(&mut self, handle: Handle, by: Judgment) -> BTreeSet<Handle> {
+        let mut moved = BTreeSet::new();
+        for kin in self.forest.later_kin(handle) {
+            let Some(node) = self.forest.node(kin) else { continue };
+            let cause = self.forest.cause_of(&node.finding, by.servers, by.settings.horizon);
+            let is_better = cause.is_some() && cause != node.parent;
+            if is_better {
+                moved.insert(self.forest.line_root(kin));
+                moved.insert(kin);
+                self.forest.link(kin, cause);
+            }
+        }
+        moved
+    }
+
+    /// Sums up a new finding that nothing else moved for.
+    fn extend(&mut self, handle: Handle, by: Judgment) -> Change {
+        let root = self.forest.line_root(handle);
+        let Some(node) = self.forest.node(handle) else { return Change::default() };
+        let mut line = self.lines.remove(&root).unwrap_or_default();
+        self.ages.remove(&(line.age.0, line.age.1, root));
+        let meets_others = line.add(&node.finding, by.settings.seed_bits);
+        self.put(root, line);
+        let mut change = Change::default();
+        let mut roots = BTreeSet::new();
+        if meets_others {
+            roots.insert(root);
+            roots.extend(self.register(root));
+        }
+        roots.extend(self.file_lines(handle, root));
+        self.meet_all(roots, by, &mut change);
+        change.tops.insert(self.forest.top(root));
+        change
+    }
+
+    /// Sums up again every line that a late finding changed.
+    fn rebuild(&mut self, handle: Handle, moved: BTreeSet<Handle>, by: Judgment) -> Change {
+        let mut change = Change { has_moved: true, ..Change::default() };
+        let mut before = moved;
+        before.insert(handle);
+        let after: BTreeSet<Handle> = before.iter().map(|&h| self.forest.line_root(h)).collect();
+        let mut untold: BTreeMap<Handle, u64> = BTreeMap::new();
+        let mut told = BTreeMap::new();
+        let mut roots = BTreeSet::new();
+        for &old in before.iter().chain(&after) {
+            let Some(line) = self.lines.remove(&old) else { continue };
+            self.ages.remove(&(line.age.0, line.age.1, old));
+            roots.extend(self.unregister(old, &line, Trail::remove_visit));
+            let heir = self.forest.line_root(old);
+            *untold.entry(heir).or_default() += line.untold;
+            let rank = told.entry(heir).or_insert(line.age.0);
+            *rank = line.age.0.max(*rank);
+        }
+        for &root in &after {
+            let mut line = Line::default();
+            line.untold = untold.remove(&root).unwrap_or(0);
+            for member in self.forest.line(root) {
+                if let Some(node) = self.forest.node(member) {
+                    line.add(&node.finding, by.settings.seed_bits);
+                }
+            }
+            line.age.0 = line.age.0.max(told.get(&root).copied().unwrap_or_default());
+            self.put(root, line);
+            roots.insert(root);
+            roots.extend(self.register(root));
+        }
+        for member in before {
+            roots.extend(self.file_lines(member, self.forest.line_root(member)));
+        }
+        self.meet_all(roots, by, &mut change);
+        change.tops.extend(after.iter().map(|&root| self.forest.top(root)));
+        change
+    }
+
+    fn put(&mut self, root: Handle, line: Line) {
+        self.ages.insert((line.age.0, line.age.1, root));
+        self.lines.insert(root, line);
+    }
+
+    /// Makes a seeded line known at its values; gives the later lines there.
+    fn register(&mut self, root: Handle) -> BTreeSet<Handle> {
+        let mut later = BTreeSet::new();
+        let (Some(line), Some(node)) = (self.lines.get(&root), self.forest.node(root)) else {
+            return later;
+        };
+        if !line.is_seeded {
+            return later;
+        }
+        let at = node.at();
+        for (key, _) in line.keys.clone() {
+            let trail = self.forest.trail_mut(key);
+            later.extend(trail.after(at).map(|visit| visit.node).take(Forest::KIN_MAX));
+            if !trail.visits().iter().any(|visit| visit.node == root) {
+                trail.insert(Visit { at, node: root, distance: 1 });
+            }
+        }
+        later
+    }
+
+    /// Takes a line from its values; gives the later lines there.
+    fn unregister(
+        &mut self,
+        root: Handle,
+        line: &Line,
+        leave: impl Fn(&mut Trail, Handle),
+    ) -> BTreeSet<Handle> {
+        let mut later = BTreeSet::new();
+        for &(key, _) in line.keys.iter().filter(|_| line.is_seeded) {
+            let trail = self.forest.trail_mut(key);
+            let own = trail.visits().iter().find(|visit| visit.node == root).copied();
+            let Some(own) = own else { continue };
+            later.extend(trail.after(own.at).map(|visit| visit.node).take(Forest::KIN_MAX));
+            leave(trail, root);
+        }
+        later
+    }
+
+    /// The lines that a finding's files tie its line to, and its own where there are any.
+    fn file_lines(&self, handle: Handle, root: Handle) -> BTreeSet<Handle> {
+        let partners = self.forest.file_partners(handle);
+        let mut roots: BTreeSet<_> =
+            partners.into_iter().map(|partner| self.forest.line_root(partner)).collect();
+        roots.remove(&root);
+        if !roots.is_empty() {
+            roots.insert(root);
+        }
+        roots
+    }
+
+    fn meet_all(&mut self, roots: BTreeSet<Handle>, by: Judgment, change: &mut Change) {
+        for root in roots {
+            let Some(node) = self.forest.node(root) else { continue };
+            let is_root = !node.parent.as_ref().is_some_and(|tie| tie.via.is_lineage());
+            let best = self.best_meeting(root, by);
+            if !is_root || best == node.parent {
+                continue;
+            }
+            change.tops.insert(self.forest.top(root));
+            change.has_moved = true;
+            self.forest.link(root, best);
+            change.tops.insert(self.forest.top(root));
+        }
+    }
+
+    /// What ties a line's root to an earlier line, if anything does.
+    fn best_meeting(&self, root: Handle, by: Judgment) -> Option<Tie> {
+        self.file_meeting(root, by).or_else(|| self.shared_meeting(root, by))
+    }
+
+    /// The latest earlier line that handled what this one ran, or ran what this one handled.
+    fn file_meeting(&self, root: Handle, by: Judgment) -> Option<Tie> {
+        let root_at = self.forest.node(root)?.at();
+        let mut best: Option<(crate::trail::Moment, Tie)> = None;
+        for member in self.forest.line(root) {
+            let Some(node) = self.forest.node(member) else { continue };
+            for partner in self.forest.file_partners(member) {
+                let other = self.forest.line_root(partner);
+                let (Some(head), Some(tail)) = (self.forest.node(other), self.forest.node(partner))
+                else {
+                    continue;
+                };
+                let (first, last) = (node.at().min(tail.at()), node.at().max(tail.at()));
+                let is_near = last.0.since(first.0) <= by.settings.horizon;
+                let is_better = best.as_ref().is_none_or(|(at, _)| *at < tail.at());
+                if other == root || root_at < head.at() || !is_near || !is_better {
+                    continue;
+                }
+                let to = if tail.at() < root_at { partner } else { other };
+                let is_first = node.at() < tail.at();
+                let (touched, ran) = if is_first { (member, partner) } else { (partner, member) };
+                let via = Via::File { touched, ran };
+                best = Some((tail.at(), Tie { to, class: EdgeClass::C, bits: CAUSAL_BITS, via }));
+            }
+        }
+        best.map(|(_, tie)| tie)
+    }
+
+    /// The earlier line with a seed that shares a value worth the most bits.
+    fn shared_meeting(&self, root: Handle, by: Judgment) -> Option<Tie> {
+        let line = self.lines.get(&root).filter(|line| line.is_seeded)?;
+        let mut best: Option<Tie> = None;
+        for &(key, value) in &line.keys {
+            let Some(trail) = self.forest.trail(key) else { continue };
+            for tie in self.meetings(root, value, trail, by) {
+                if best.as_ref().is_none_or(|best| best.bits < tie.bits) {
+                    best = Some(tie);
+                }
+            }
+        }
+        best.filter(|tie| by.settings.join_bits_min < tie.bits)
+    }
+
+    /// Each earlier line at one value, the latest first, with what the meeting is worth.
+    fn meetings(&self, root: Handle, value: Shared, trail: &Trail, by: Judgment) -> Vec<Tie> {
+        let Some(node) = self.forest.node(root) else { return Vec::new() };
+        let (at, now) = (node.at(), node.finding.time);
+        let before: f64 = trail.before(at).map(|visit| decay(visit.at.0, now)).sum();
+        let weight_all = before + trail.older_weight(now);
+        let others = trail.before(at).take(Self::CANDIDATES_MAX);
+        let ties = others.filter_map(|other| {
+            let members = self.forest.line(other.node).into_iter();
+            let earlier = members.filter_map(|member| {
+                let member_at = self.forest.node(member)?.at();
+                (member_at < at).then_some((member_at, member))
+            });
+            let (last, to) = earlier.max()?;
+            let apart = now.since(last.0);
+            // Leave out the line itself: what it brought is no coincidence of its own.
+            let weight = (weight_all - decay(other.at.0, now)).max(0.0);
+            let bits = price(value, apart.as_secs_f64(), weight);
+            let via = Via::Shared { value, per_day: per_day(weight) };
+            (apart <= by.settings.horizon).then_some(Tie { to, class: EdgeClass::I, bits, via })
+        });
+        ties.collect()
+    }
+
+    /// Marks all lines of a told tree as such, and as young as its latest finding.
+    pub(crate) fn keep_told(&mut self, members: &[Handle], last: TimestampNs) {
+        for member in members {
+            let Some(line) = self.lines.get_mut(member) else { continue };
+            self.ages.remove(&(line.age.0, line.age.1, *member));
+            line.age = (Rank::Told, last.max(line.age.1));
+            self.ages.insert((line.age.0, line.age.1, *member));
+        }
+    }
+
+    /// The line that is let go first: the lowest rank, and there the longest without a finding.
+    pub(crate) fn least(&self) -> Option<(Rank, Handle)> {
+        self.ages.first().map(|&(rank, _, root)| (rank, root))
+    }
+
+    /// A line that had no finding within the horizon before `now`.
+    pub(crate) fn stale(&self, now: TimestampNs, settings: &Settings) -> Option<(Rank, Handle)> {
+        [Rank::Quiet, Rank::Seeded, Rank::Told].into_iter().find_map(|rank| {
+            let oldest = self.ages.range((rank, TimestampNs::default(), 0)..).next()?;
+            (oldest.0 == rank && settings.horizon < now.since(oldest.1))
+                .then_some((oldest.0, oldest.2))
+        })
+    }
+
+    /// Lets a line go; what it says about rates stays. Gives how many findings went.
+    pub(crate) fn remove(&mut self, root: Handle) -> usize {
+        let members = self.forest.line(root);
+        if let Some(line) = self.lines.remove(&root) {
+            self.ages.remove(&(line.age.0, line.age.1, root));
+            self.unregister(root, &line, Trail::forget);
+        }
+        for &member in members.iter().rev() {
+            self.forest.remove(member);
+        }
+        members.len()
+    }
+}

@@ -1,0 +1,277 @@
+//! Turns a tree of findings into a story: steps, ties, people-readable sentences.
+//!
+//! Nothing is judged here: what belongs together was decided when the findings were joined.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_event::story::{Edge, Impact, Root, Severity, Step};
+use clew_event::{BootId, EventId, Finding, FindingId, Story, StoryId, TimestampNs};
+
+use crate::attack::technique;
+use crate::blindness::Blindness;
+use crate::cast::{cast, entities};
+use crate::forest::{Forest, Node};
+use crate::impact;
+use crate::narrative::{self, Certainty};
+use crate::score::Likelihood;
+use crate::tie::{Shared, Tie, Via, is_about_start};
+use crate::trail::Handle;
+use crate::words;
+
+/// What a story is told from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) forest: &'a Forest,
+    pub(crate) blindness: &'a Blindness,
+    pub(crate) members: &'a [Handle],
+    pub(crate) likelihood: Likelihood,
+    pub(crate) bits_needed: f64,
+    /// Findings that were only counted.
+    pub(crate) untold: u64,
+}
+
+/// The story of the tree with this top, still without its id and revision.
+pub(crate) fn story(top: Handle, scene: &Scene) -> Option<Story> {
+    let root = scene.forest.node(top)?;
+    let mut all: Vec<&Node> =
+        scene.members.iter().filter_map(|&member| scene.forest.node(member)).collect();
+    all.sort_by_key(|node| node.at());
+    let span = (root.finding.time, all.last()?.finding.time);
+    let findings: Vec<&Finding> = all.iter().map(|node| &node.finding).collect();
+    let told = selected(&all);
+    let cast = cast(&told);
+    let repeats: u64 = all.iter().map(|node| node.repeats).sum();
+    let impact = impact::impact(&findings);
+    let excess = scene.likelihood.bits() - scene.bits_needed;
+    let mut story = Story {
+        id: StoryId::default(),
+        revision: 0,
+        title: title(root, &findings),
+        severity: impact::severity(excess, impact.level, &findings),
+        likelihood_bits: scene.likelihood.bits(),
+        impact,
+        techniques: techniques(&findings),
+        entities: entities(&findings),
+        root: root_of(root),
+        steps: told.iter().map(|node| step(scene.forest, node)).collect(),
+        steps_untold: (all.len() - told.len()) as u64 + scene.untold + repeats,
+        blind_spots: scene.blindness.tell(&boots(&findings), span),
+        narrative: String::new(),
+        processes: cast.processes,
+        parents: cast.parents,
+        span,
+    };
+    let certainty = Certainty { likelihood: scene.likelihood, bits_needed: scene.bits_needed };
+    story.narrative = narrative::narrative(&story, certainty);
+    Some(story)
+}
+
+/// The last revision of a story that turned out to be part of another.
+pub(crate) fn absorbed(
+    (id, revision): (StoryId, u32),
+    (finding, span): (FindingId, (TimestampNs, TimestampNs)),
+    into: StoryId,
+) -> Story {
+    let sentence = format!("This is part of story {into}, as evidence that came later shows.");
+    Story {
+        id,
+        revision,
+        title: format!("Part of story {into}"),
+        severity: Severity::Low,
+        likelihood_bits: 0.0,
+        impact: Impact::default(),
+        techniques: Vec::new(),
+        entities: Vec::new(),
+        root: Root { finding, process: None, sentence: sentence.clone() },
+        steps: Vec::new(),
+        steps_untold: 0,
+        blind_spots: Vec::new(),
+        narrative: sentence,
+        processes: Vec::new(),
+        parents: Vec::new(),
+        span,
+    }
+}
+
+/// The findings that are told in full: all, or the root, then the first of each rule, then those
+/// with the most bits.
+fn selected<'a>(all: &[&'a Node]) -> Vec<&'a Node> {
+    if all.len() <= Story::STEPS_MAX {
+        return all.to_vec();
+    }
+    let mut rules = BTreeSet::new();
+    let mut ranked: Vec<(bool, f64, &'a Node)> = all
+        .iter()
+        .map(|node| (rules.insert(&node.finding.rule), node.finding.bits, *node))
+        .collect();
+    ranked.sort_by(|(a_first, a_bits, a), (b_first, b_bits, b)| {
+        (b_first, b_bits)
+            .partial_cmp(&(a_first, a_bits))
+            .unwrap_or(std::cmp::Ordering::Equal)
+            .then(a.at().cmp(&b.at()))
+    });
+    let mut told: Vec<&'a Node> =
+        ranked.into_iter().take(Story::STEPS_MAX).map(|(_, _, node)| node).collect();
+    told.sort_by_key(|node| node.at());
+    if let (Some(first), Some(root)) = (told.first_mut(), all.first())
+        && first.at() != root.at()
+    {
+        *first = root;
+    }
+    told
+}
+
+fn techniques(findings: &[&Finding]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let all = findings.iter().flat_map(|finding| &finding.techniques);
+    all.filter(|technique| seen.insert((*technique).clone())).cloned().collect()
+}
+
+fn boots(findings: &[&Finding]) -> BTreeSet<BootId> {
+    let processes = findings.iter().filter_map(|finding| finding.subject.lineage.first());
+    processes.map(|process| process.key.boot).collect()
+}
+
+fn title(root: &Node, findings: &[&Finding]) -> String {
+    const TACTICS_MAX: usize = 6;
+    let lineage = &root.finding.subject.lineage;
+    let who = match lineage.as_slice() {
+        [] => words::headline(&root.finding),
+        [process] => words::quoted(&process.name),
+        [process, parent, ..] => {
+            format!("{} below {}", words::quoted(&process.name), words::quoted(&parent.name))
+        }
+    };
+    let place = match words::container_name(&root.finding) {
+        Some(name) => format!("in container `{name}`"),
+        None => {
+            format!("on node `{}`", clew_event::text::escaped(root.finding.hostname.as_bytes()))
+        }
+    };
+    let mut tactics: Vec<String> = Vec::new();
+    for finding in findings {
+        let of_finding: BTreeSet<_> =
+            finding.techniques.iter().filter_map(|id| technique(id)).map(|t| t.tactic).collect();
+        for tactic in of_finding {
+            let name = tactic.name().to_lowercase();
+            if tactics.len() < TACTICS_MAX && !tactics.contains(&name) {
+                tactics.push(name);
+            }
+        }
+    }
+    if tactics.is_empty() {
+        format!("{who} {place}: {}", words::headline(&root.finding))
+    } else {
+        format!("{who} {place}: {}", words::listed(&tactics))
+    }
+}
+
+fn root_of(root: &Node) -> Root {
+    let place = words::place(&root.finding);
+    let sentence = match root.finding.subject.lineage.as_slice() {
+        [] => format!("{} {place}", words::deed(&root.finding)),
+        [process] => format!("{} ran {place}.", words::command(process)),
+        [process, parent, ..] if is_about_start(&root.finding) => {
+            format!("{} started {} {place}.", words::process(parent), words::command(process))
+        }
+        [process, parent, ..] => format!(
+            "{}, a child of {}, ran {place}.",
+            words::command(process),
+            words::process(parent)
+        ),
+    };
+    let process = root.finding.subject.lineage.first().map(|process| process.key);
+    Root { finding: root.finding.id, process, sentence }
+}
+
+fn step(forest: &Forest, node: &Node) -> Step {
+    let finding = &node.finding;
+    let more = match node.repeats {
+        0 => String::new(),
+        1 => " Once more in the same minute.".to_owned(),
+        repeats => format!(" {repeats} times more in the same minute."),
+    };
+    Step {
+        time: finding.time,
+        finding: finding.id,
+        event: finding.events.first().copied().unwrap_or_default(),
+        rule: finding.rule.clone(),
+        techniques: finding.techniques.clone(),
+        process: finding.subject.lineage.first().map(|process| process.key),
+        sentence: format!("{}{more}", words::deed(finding)),
+        edge: node.parent.as_ref().and_then(|tie| edge(forest, node, tie)),
+    }
+}
+
+fn edge(forest: &Forest, node: &Node, tie: &Tie) -> Option<Edge> {
+    let earlier = forest.node(tie.to)?;
+    let starts = [&node.finding, &earlier.finding].into_iter().filter_map(|finding| {
+        finding.subject.lineage.first().and_then(|process| process.executed_by)
+    });
+    let own = [&node.finding, &earlier.finding].into_iter().flat_map(|f| f.events.first().copied());
+    let mut events: Vec<EventId> = own.collect();
+    if tie.via.is_lineage() {
+        events.extend(starts);
+    }
+    let mut seen = BTreeSet::new();
+    events.retain(|event| seen.insert(*event));
+    let sentence = match tie.via {
+        Via::Process { here, there, .. } => lineage_sentence(node, earlier, here, there),
+        Via::File { touched, ran } => file_sentence(forest, touched, ran),
+        Via::Shared { value, per_day } => shared_sentence(node, earlier, value, per_day),
+    };
+    Some(Edge { from: earlier.finding.id, class: tie.class, bits: tie.bits, events, sentence })
+}
+
+fn lineage_sentence(node: &Node, earlier: &Node, here: u8, there: u8) -> String {
+    let lineage = &node.finding.subject.lineage;
+    let (Some(own), Some(ancestor)) = (lineage.first(), lineage.get(usize::from(here))) else {
+        return String::new();
+    };
+    let other = earlier.finding.subject.lineage.first();
+    let (own_name, ancestor_name) = (words::process(own), words::process(ancestor));
+    let other_name = other.map(words::process).unwrap_or_default();
+    match (here, there) {
+        (0, 0) => format!("{own_name} did both."),
+        (1, 0) => format!("{ancestor_name} started {own_name}."),
+        (_, 0) => {
+            let way = lineage.get(usize::from(here) - 1).map(words::process).unwrap_or_default();
+            format!("{own_name} descends from {ancestor_name} by way of {way}.")
+        }
+        (0, 1) => format!("{own_name} had started {other_name}."),
+        (0, _) => format!("{other_name} descends from {own_name}."),
+        (1, 1) => format!("{ancestor_name} started both {other_name} and {own_name}."),
+        _ => format!("{other_name} and {own_name} both descend from {ancestor_name}."),
+    }
+}
+
+fn file_sentence(forest: &Forest, touched: Handle, ran: Handle) -> String {
+    let first = |handle| forest.node(handle)?.finding.subject.lineage.first();
+    let (Some(hand), Some(runner)) = (first(touched), first(ran)) else {
+        return "A file that one of them handled is the program of the other.".to_owned();
+    };
+    let (hand, exe) = (words::process(hand), words::quoted(&runner.exe));
+    format!("{hand} handled the file {exe}, which {} then ran.", words::process(runner))
+}
+
+fn shared_sentence(node: &Node, earlier: &Node, value: Shared, per_day: f64) -> String {
+    let apart = node.finding.time.since(earlier.finding.time).as_secs_f64();
+    let what = match value {
+        Shared::Container => {
+            let name = words::container_name(&node.finding).unwrap_or_default();
+            format!("Both happened in container `{name}`")
+        }
+        Shared::Peer => {
+            format!("Both lines spoke with {}", words::quoted(&node.finding.subject.peer))
+        }
+        Shared::Program => "Both lines ran the same dropped program".to_owned(),
+    };
+    format!(
+        "{what}, {apart:.1} s apart; unrelated findings of such weight meet there {per_day} times a day."
+    )
+}
+
+/// Steps by the finding they tell, counted from 1.
+pub(crate) fn numbers(story: &Story) -> BTreeMap<FindingId, usize> {
+    story.steps.iter().enumerate().map(|(index, step)| (step.finding, index + 1)).collect()
+}

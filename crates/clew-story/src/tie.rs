@@ -1,0 +1,191 @@
+//! Why two findings belong together, and how many bits that is worth.
+//!
+//! Causal ties (class C, 20 bits) come from the process tree and from a file that one process
+//! handled and another ran. What two findings merely share (class I) is weighed against how often
+//! unrelated findings meet at that very value (see [`price`]).
+
+use clew_event::finding::ProcessFacts;
+use clew_event::story::EdgeClass;
+use clew_event::{Finding, ProcessKey, TimestampNs};
+use serde::{Deserialize, Serialize};
+
+use crate::trail::{Handle, rate_per_second};
+
+/// Bits of a causal tie: chance would have to hit one in a million.
+pub(crate) const CAUSAL_BITS: f64 = 20.0;
+
+/// Age up to which a process counts as one errand, so that its children belong together. A
+/// longer-lived one (a job runner, a supervisor) does unrelated work in turn.
+const ERRAND_SECONDS_MAX: u64 = 300;
+
+/// What ties a finding to an earlier one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tie {
+    pub(crate) to: Handle,
+    pub(crate) class: EdgeClass,
+    pub(crate) bits: f64,
+    pub(crate) via: Via,
+}
+
+/// What the two have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Via {
+    /// A process: `here` generations above the later finding's, `there` above the earlier's.
+    Process { ancestor: ProcessKey, here: u8, there: u8 },
+    /// A file that one finding's process handled and the other's ran.
+    File { touched: Handle, ran: Handle },
+    /// A value whose coincidences come `per_day`.
+    Shared { value: Shared, per_day: f64 },
+}
+
+/// A value that findings may share by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Shared {
+    /// The container both happened in.
+    Container,
+    /// The address both spoke with, from one container.
+    Peer,
+    /// The dropped program both ran, in one container.
+    Program,
+}
+
+impl Via {
+    /// True within one line of causes; false between two lines.
+    pub(crate) const fn is_lineage(&self) -> bool {
+        matches!(self, Self::Process { .. })
+    }
+}
+
+impl Shared {
+    /// Seconds over which steps of one attack that share this follow one another: e-folding time.
+    /// First guesses; the story benchmark will fit them.
+    const fn span_seconds(self) -> f64 {
+        match self {
+            Self::Container => 600.0,
+            Self::Peer => 1_800.0,
+            Self::Program => 3_600.0,
+        }
+    }
+}
+
+/// Bits for two findings that share a value, `apart` seconds from one another, where unrelated
+/// ones come with decayed count `weight`: log2(share·exp(−Δt/τ)/τ ÷ λ + (1 − share)).
+pub(crate) fn price(value: Shared, apart_seconds: f64, weight: f64) -> f64 {
+    /// Share of attacks whose next step carries the value at all.
+    const SHARE: f64 = 0.9;
+    let tau = value.span_seconds();
+    let density = SHARE * (-apart_seconds / tau).exp() / tau;
+    let bits = (density / rate_per_second(weight) + (1.0 - SHARE)).log2();
+    (bits * 100.0).round() / 100.0
+}
+
+/// How often unrelated findings meet at a value of this weight, per day.
+pub(crate) fn per_day(weight: f64) -> f64 {
+    (rate_per_second(weight) * 86_400.0 * 100.0).round() / 100.0
+}
+
+/// What is asked of one common ancestor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ancestor<'a> {
+    pub(crate) facts: &'a ProcessFacts,
+    /// Generations above the later finding's process.
+    pub(crate) here: usize,
+    /// Generations above the earlier finding's process.
+    pub(crate) there: usize,
+    /// True for the topmost process that is known, usually the container's first.
+    pub(crate) is_topmost: bool,
+    /// True where it takes connections and so acts for many.
+    pub(crate) is_server: bool,
+    /// True where its very start was a finding.
+    pub(crate) was_found_at_start: bool,
+}
+
+impl Ancestor<'_> {
+    /// True where this common ancestor makes the two findings one causal line.
+    ///
+    /// - The same process did both, unless it is a server.
+    /// - One is a descendant of the other: if the ancestor's own start was a finding, or it was
+    ///   young then, or the two follow closely. A server found once is no cause of all it serves.
+    /// - Both are descendants of one errand that itself did nothing of note.
+    pub(crate) fn is_cause(&self, earlier: TimestampNs, later: TimestampNs) -> bool {
+        let age_at = |time: TimestampNs| time.since(self.facts.started).as_secs();
+        let is_short = |seconds: u64| seconds <= ERRAND_SECONDS_MAX;
+        if self.is_server {
+            return false;
+        }
+        match (self.here, self.there) {
+            (0, 0) => true,
+            (0, _) | (_, 0) => {
+                self.was_found_at_start
+                    || is_short(age_at(earlier))
+                    || is_short(later.since(earlier).as_secs())
+            }
+            _ => !self.is_topmost && is_short(age_at(later)),
+        }
+    }
+}
+
+/// True where the finding is about the very start of its process's program.
+pub(crate) fn is_about_start(finding: &Finding) -> bool {
+    let executed_by = finding.subject.lineage.first().and_then(|process| process.executed_by);
+    executed_by.is_some_and(|event| finding.events.contains(&event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE_NS: u64 = 60_000_000_000;
+
+    #[test]
+    fn a_quiet_container_ties_and_a_busy_one_prices_itself_out() {
+        let check = |apart_seconds, weight, least: f64, most: f64| {
+            let bits = price(Shared::Container, apart_seconds, weight);
+            assert!(least <= bits && bits <= most, "{bits} bits");
+        };
+        check(0.0, 0.0, 7.0, 8.0);
+        check(600.0, 0.0, 5.5, 6.5);
+        check(0.0, 100.0, -2.0, 0.0);
+        check(36_000.0, 0.0, -4.0, 0.0);
+    }
+
+    fn ancestor(here: usize, there: usize) -> Ancestor<'static> {
+        static FACTS: std::sync::LazyLock<ProcessFacts> =
+            std::sync::LazyLock::new(ProcessFacts::default);
+        Ancestor {
+            facts: &FACTS,
+            here,
+            there,
+            is_topmost: false,
+            is_server: false,
+            was_found_at_start: false,
+        }
+    }
+
+    fn at(minute: u64) -> TimestampNs {
+        TimestampNs::from_unix_ns(minute * MINUTE_NS)
+    }
+
+    #[test]
+    fn an_errand_ties_its_children_and_an_old_process_does_not() {
+        assert!(ancestor(1, 1).is_cause(at(1), at(2)));
+        assert!(!ancestor(1, 1).is_cause(at(100), at(101)));
+        assert!(!Ancestor { is_topmost: true, ..ancestor(1, 1) }.is_cause(at(1), at(2)));
+    }
+
+    #[test]
+    fn a_server_ties_nothing() {
+        for (here, there) in [(0, 0), (1, 0), (1, 1)] {
+            let server = Ancestor { is_server: true, ..ancestor(here, there) };
+            assert!(!server.is_cause(at(1), at(2)));
+        }
+    }
+
+    #[test]
+    fn a_program_found_at_its_start_is_the_cause_of_what_descends_from_it() {
+        assert!(!ancestor(1, 0).is_cause(at(100), at(200)));
+        assert!(ancestor(1, 0).is_cause(at(100), at(101)));
+        let found = Ancestor { was_found_at_start: true, ..ancestor(1, 0) };
+        assert!(found.is_cause(at(100), at(200)));
+    }
+}

@@ -1,0 +1,156 @@
+//! How processes, files and times are named in sentences: escaped, quoted and bounded.
+
+use clew_event::finding::ProcessFacts;
+use clew_event::text::escaped;
+use clew_event::{Finding, Text};
+
+/// Characters of a command line or headline that a sentence shows.
+pub(crate) const SHOWN_MAX: usize = 160;
+
+/// At most `max` characters, with `…` where something was left out.
+pub(crate) fn short(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// `name`, escaped, in back-ticks.
+pub(crate) fn quoted(text: &Text) -> String {
+    format!("`{}`", short(&text.to_string(), SHOWN_MAX))
+}
+
+/// `` `cat` (pid 101) ``
+pub(crate) fn process(facts: &ProcessFacts) -> String {
+    let name = if facts.name.is_empty() { &facts.exe } else { &facts.name };
+    if name.is_empty() {
+        return format!("pid {}", facts.key.pid);
+    }
+    format!("{} (pid {})", quoted(name), facts.key.pid)
+}
+
+/// `` `cat /etc/shadow` (pid 101) ``
+pub(crate) fn command(facts: &ProcessFacts) -> String {
+    if facts.command_line.is_empty() {
+        return process(facts);
+    }
+    format!("{} (pid {})", quoted(&facts.command_line), facts.key.pid)
+}
+
+/// `` in container `shop` (image `shop:1`) on node `n4` ``
+pub(crate) fn place(finding: &Finding) -> String {
+    let node = escaped(finding.hostname.as_bytes());
+    let node = if node.is_empty() { node } else { format!(" on node `{node}`") };
+    let Some(container) = &finding.subject.container else {
+        return format!("outside any container{node}");
+    };
+    let name = container_name(finding).unwrap_or_default();
+    let image = if container.image.is_empty() {
+        String::new()
+    } else {
+        format!(" (image {})", quoted(&container.image))
+    };
+    format!("in container `{name}`{image}{node}")
+}
+
+/// The container's name, or its short id until the runtime told the name.
+pub(crate) fn container_name(finding: &Finding) -> Option<String> {
+    let container = finding.subject.container.as_ref()?;
+    let name = container.name.to_string();
+    Some(if name.is_empty() { escaped(container.id.short().as_bytes()) } else { name })
+}
+
+/// The finding's own words: what stands before the first ` | ` or ` (` of its output.
+pub(crate) fn headline(finding: &Finding) -> String {
+    let output = escaped(finding.output.as_bytes());
+    let before_fields = output.split(" | ").next().unwrap_or_default();
+    let words = before_fields.split(" (").next().unwrap_or_default().trim();
+    let words = words.trim_end_matches(['.', '|', ' ']);
+    if words.is_empty() {
+        return escaped(finding.rule.as_bytes());
+    }
+    short(words, SHOWN_MAX)
+}
+
+/// What was done, by whom and to what, in one sentence.
+pub(crate) fn deed(finding: &Finding) -> String {
+    let words = headline(finding);
+    let mut more = Vec::new();
+    if let Some(process) = finding.subject.lineage.first() {
+        let line = process.command_line.to_string();
+        let is_told = line.is_empty() || words.contains(&short(&line, SHOWN_MAX / 2));
+        more.push(if is_told { format!("pid {}", process.key.pid) } else { command(process) });
+    }
+    for (what, value) in [("file", &finding.subject.file), ("peer", &finding.subject.peer)] {
+        let shown = value.to_string();
+        if !value.is_empty() && !words.contains(&shown) && !more.iter().any(|m| m.contains(&shown))
+        {
+            more.push(format!("{what} {}", quoted(value)));
+        }
+    }
+    if more.is_empty() { format!("{words}.") } else { format!("{words} ({}).", more.join(", ")) }
+}
+
+/// `1, 2 and 3`
+pub(crate) fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// How sure a tie of so many bits is, as an adverb; nothing where it is a fact.
+pub(crate) fn certainty(bits: f64) -> &'static str {
+    if 10.0 <= bits {
+        ""
+    } else if 4.0 <= bits {
+        "very likely "
+    } else {
+        "possibly "
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Sample, process as facts};
+
+    fn sample(output: &str) -> Finding {
+        let sh = facts(100, "sh", "sh -c id", 0);
+        let mut finding = Sample::new("a_rule", 1).lineage(&[sh]).file("/etc/shadow").finding();
+        finding.output = output.into();
+        finding
+    }
+
+    #[test]
+    fn a_deed_says_once_who_did_what_to_what() {
+        let check = |output: &str, deed_told: &str| assert_eq!(deed(&sample(output)), deed_told);
+        check(
+            "Sensitive file opened | file=/etc/shadow user=root",
+            "Sensitive file opened (`sh -c id` (pid 100), file `/etc/shadow`).",
+        );
+        check(
+            "netcheck ran sh -c id on /etc/shadow | a=b",
+            "netcheck ran sh -c id on /etc/shadow (pid 100).",
+        );
+        check("Old style (user=root)", "Old style (`sh -c id` (pid 100), file `/etc/shadow`).");
+        check("", "a_rule (`sh -c id` (pid 100), file `/etc/shadow`).");
+    }
+
+    #[test]
+    fn nothing_that_an_attacker_writes_breaks_a_line_or_grows_without_bound() {
+        let hostile = format!("a\x1b[2J\n{}", "x".repeat(10_000));
+        let told = deed(&sample(&hostile));
+        assert!(!told.contains(['\n', '\x1b']));
+        assert!(told.chars().count() < 2 * SHOWN_MAX + 100, "{}", told.len());
+    }
+
+    #[test]
+    fn certainty_words_follow_the_bits() {
+        let check = |bits, word: &str| assert_eq!(certainty(bits), word);
+        check(20.0, "");
+        check(7.5, "very likely ");
+        check(2.5, "possibly ");
+    }
+}
