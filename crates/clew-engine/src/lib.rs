@@ -1,2 +1,15 @@
 //! One pure step from an event to findings and stories.
+//!
+//! [`Engine::step`] is the whole of detection: context first (so that rules see the state after
+//! the event), then rules, then stories. It reads no clock, file or random number and cannot
+//! fail, so two replays of a tape give the same bytes.
+//!
+//! Reading order: [`engine`], then [`finding`] (how a match becomes a finding), [`snapshot`].
 #![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod finding;
+pub mod snapshot;
+
+pub use engine::{Engine, Output, Settings};
+pub use snapshot::{RestoreError, SNAPSHOT_VERSION, State};

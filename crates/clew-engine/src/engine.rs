@@ -1,0 +1,130 @@
+//! The engine: context, rules and stories in one value, driven by events alone.
+
+use clew_context::Context;
+use clew_event::finding::Finding;
+use clew_event::story::Story;
+use clew_event::{Event, EventKind};
+use clew_rules::{RuleIndex, RuleSet};
+use clew_story::Stories;
+
+use crate::finding;
+
+/// Name of the source that rules for kernel events give.
+const KERNEL_SOURCE: &str = "syscall";
+
+/// What the parts of an engine start with.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Bounds of the context.
+    pub context: clew_context::Limits,
+    /// Thresholds and bounds of stories.
+    pub stories: clew_story::Settings,
+}
+
+/// What one or more steps gave. The caller empties it; the engine only adds.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Findings in the order of their events.
+    pub findings: Vec<Finding>,
+    /// Story revisions in the order in which they came to be.
+    pub stories: Vec<Story>,
+    /// The events that decided the findings, each once.
+    pub evidence: Vec<Event>,
+}
+
+impl Output {
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        self.findings.clear();
+        self.stories.clear();
+        self.evidence.clear();
+    }
+}
+
+/// Totals since the engine began; part of a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counts {
+    /// Events stepped through.
+    pub events: u64,
+    /// Events that were lost before they could be read, as the stream itself says.
+    pub lost: u64,
+    /// Findings made.
+    pub findings: u64,
+    /// Story revisions made.
+    pub revisions: u64,
+}
+
+/// Detection as one value: same events in, same findings and stories out.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) context: Context,
+    pub(crate) stories: Stories,
+    pub(crate) counts: Counts,
+    pub(crate) rules: RuleSet,
+    pub(crate) matches: Vec<RuleIndex>,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    #[must_use]
+    pub fn new(rules: RuleSet, settings: Settings) -> Self {
+        Self {
+            context: Context::new(settings.context),
+            stories: Stories::new(settings.stories),
+            counts: Counts::default(),
+            rules,
+            matches: Vec::new(),
+        }
+    }
+
+    /// Takes in one event and adds what follows from it to `output`.
+    pub fn step(&mut self, event: &Event, output: &mut Output) {
+        self.counts.events += 1;
+        if let EventKind::Lost(lost) = &event.kind {
+            self.counts.lost = self.counts.lost.saturating_add(lost.count);
+        }
+        self.context.observe(event);
+        self.stories.observe(event);
+
+        let view = self.context.view(event);
+        self.matches.clear();
+        self.rules.judge(event.event_type, KERNEL_SOURCE, &view, &mut self.matches);
+        if self.matches.is_empty() {
+            return;
+        }
+        output.evidence.push(event.clone());
+        for &index in &self.matches {
+            let Some(finding) = finding::of_match(&self.rules, index, event, &view) else {
+                continue;
+            };
+            self.counts.findings += 1;
+            let revisions_before = output.stories.len();
+            self.stories.join(&finding, &mut output.stories);
+            self.counts.revisions += (output.stories.len() - revisions_before) as u64;
+            output.findings.push(finding);
+        }
+    }
+
+    /// Totals since the engine began.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What the engine knows of the machines, for figures and tests.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The stories and what may yet become one.
+    #[must_use]
+    pub const fn stories(&self) -> &Stories {
+        &self.stories
+    }
+
+    /// Puts other rules in place; what was learned and told stays.
+    pub fn set_rules(&mut self, rules: RuleSet) {
+        self.rules = rules;
+    }
+}

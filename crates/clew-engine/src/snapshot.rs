@@ -1,0 +1,88 @@
+//! The engine's state as bytes, and back.
+//!
+//! A snapshot with the events after it gives the same engine as all events. Rules are not part
+//! of it: a restart may bring new ones.
+
+use clew_context::Context;
+use clew_rules::RuleSet;
+use clew_story::Stories;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Counts, Engine};
+
+/// Version of the snapshot's form; another one is refused, and the engine begins anew.
+pub const SNAPSHOT_VERSION: u16 = 1;
+
+/// Why a snapshot could not be taken back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// It was written by another version.
+    #[error(
+        "snapshot has version {given}, this Clew reads {SNAPSHOT_VERSION}: \
+         delete it to begin with an empty state"
+    )]
+    Version {
+        /// The snapshot's version.
+        given: u16,
+    },
+    /// It is damaged.
+    #[error("snapshot cannot be read: delete it to begin with an empty state")]
+    Malformed(#[source] serde_json::Error),
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u16,
+    counts: Counts,
+    context: &'a Context,
+    stories: &'a Stories,
+}
+
+/// An engine's state without its rules, as it was kept.
+#[derive(Debug, Deserialize)]
+pub struct State {
+    counts: Counts,
+    context: Context,
+    stories: Stories,
+}
+
+impl State {
+    /// Reads what [`Engine::snapshot`] wrote.
+    ///
+    /// # Errors
+    /// [`RestoreError`] when it is of another version or damaged.
+    pub fn read(snapshot: &[u8]) -> Result<Self, RestoreError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u16,
+        }
+        let head: Head = serde_json::from_slice(snapshot).map_err(RestoreError::Malformed)?;
+        if head.version != SNAPSHOT_VERSION {
+            return Err(RestoreError::Version { given: head.version });
+        }
+        serde_json::from_slice(snapshot).map_err(RestoreError::Malformed)
+    }
+}
+
+impl Engine {
+    /// The whole state as JSON.
+    ///
+    /// # Errors
+    /// When a part cannot be written as JSON, which is a defect of that part.
+    pub fn snapshot(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&Written {
+            version: SNAPSHOT_VERSION,
+            counts: self.counts,
+            context: &self.context,
+            stories: &self.stories,
+        })
+    }
+
+    /// An engine that goes on from `state` with `rules`.
+    #[must_use]
+    pub fn resume(rules: RuleSet, state: State) -> Self {
+        let State { counts, context, stories } = state;
+        Self { context, stories, counts, rules, matches: Vec::new() }
+    }
+}
