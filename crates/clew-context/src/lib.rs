@@ -29,9 +29,7 @@ mod subject;
 pub mod view;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod testing;
+mod tests;
 
 pub use context::{Context, Counts, Limits};
 pub use process::{Image, Process};

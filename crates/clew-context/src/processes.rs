@@ -199,3 +199,111 @@ fn standing_of(process: &Process) -> Standing {
         (Some(_), _) => Standing::Needed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clew_event::{Event, EventKind, EventType};
+
+    use super::*;
+    use crate::Context;
+    use crate::tests::builders::{HOST, INSIDE, event, exec, fork, key, node, observed, program};
+
+    fn exit(pid: u32, after: Duration) -> Event {
+        let exited = clew_event::process::Exited::default();
+        let mut exit = event(Some((pid, HOST)), EventType::ProcessExit, EventKind::Exited(exited));
+        exit.time = exit.time.after(after);
+        exit
+    }
+
+    fn command_line(context: &Context, pid: u32) -> Option<String> {
+        let image = context.process(&key(pid))?.image.as_ref()?;
+        Some(image.command_line.to_string())
+    }
+
+    #[test]
+    fn a_forked_child_runs_what_its_parent_runs() {
+        let context =
+            observed(&[exec((10, INSIDE), program("sh", "sh -c x")), fork((10, INSIDE), 20)]);
+        assert_eq!(command_line(&context, 20).as_deref(), Some("sh -c x"));
+        let child = context.process(&key(20)).expect("known");
+        assert_eq!((child.parent, child.cgroup), (Some(key(10)), INSIDE));
+    }
+
+    #[test]
+    fn a_thread_is_no_process_of_its_own() {
+        let forked = Forked { child: key(10), child_tid: 11, is_thread: true, ..Forked::default() };
+        let thread = event(Some((10, HOST)), EventType::Clone3, EventKind::Forked(forked));
+        assert_eq!(observed(&[thread]).counts().processes, 0);
+    }
+
+    #[test]
+    fn a_parent_that_died_stays_while_a_child_is_there() {
+        let long = RETENTION * 2;
+        let mut context = observed(&[
+            exec((10, HOST), program("sh", "sh")),
+            fork((10, HOST), 20),
+            exit(10, Duration::ZERO),
+            exit(99, long),
+        ]);
+        assert_eq!(command_line(&context, 10).as_deref(), Some("sh"));
+        context.observe(&exit(20, long));
+        assert!(context.process(&key(20)).is_some(), "kept for late events");
+        context.observe(&exit(99, long * 2));
+        assert_eq!(context.counts().processes, 0);
+    }
+
+    #[test]
+    fn a_child_keeps_the_parent_it_was_born_to() {
+        let mut context = observed(&[fork((10, HOST), 20), exit(10, Duration::ZERO)]);
+        let adopted = Executed { parent: key(1), ..program("x", "x") };
+        context.observe(&exec((20, HOST), adopted));
+        assert_eq!(context.process(&key(20)).and_then(|process| process.parent), Some(key(10)));
+    }
+
+    #[test]
+    fn a_parent_that_was_not_seen_is_a_placeholder() {
+        let context = observed(&[node(), fork((10, INSIDE), 20)]);
+        let parent = context.process(&key(10)).expect("a placeholder");
+        assert_eq!((parent.image.is_none(), parent.cgroup), (true, INSIDE));
+    }
+
+    #[test]
+    fn a_fork_that_comes_after_the_exec_of_its_child_adds_the_parent_only() {
+        let context = observed(&[exec((20, INSIDE), program("id", "id")), fork((10, HOST), 20)]);
+        let child = context.process(&key(20)).expect("known");
+        assert_eq!((child.parent, child.cgroup), (Some(key(10)), INSIDE));
+        assert_eq!(command_line(&context, 20).as_deref(), Some("id"));
+    }
+
+    #[test]
+    fn a_pid_that_is_given_out_again_is_another_process() {
+        let mut again = exec((10, HOST), program("new", "new"));
+        if let Some(actor) = &mut again.actor {
+            actor.process.start_ns += 1;
+        }
+        let context = observed(&[exec((10, HOST), program("old", "old")), again]);
+        assert_eq!(command_line(&context, 10).as_deref(), Some("old"));
+        assert_eq!(context.counts().processes, 2);
+    }
+
+    #[test]
+    fn a_chain_of_parents_is_followed_up_to_ancestors_max() {
+        let mut context = Context::default();
+        for pid in 1..=200 {
+            context.observe(&fork((pid, HOST), pid + 1));
+        }
+        let last = context.process(&key(201)).expect("known");
+        assert_eq!(context.processes.ancestors(last).count(), ANCESTORS_MAX);
+    }
+
+    #[test]
+    fn a_successful_setuid_changes_the_user_and_a_failed_one_does_not() {
+        let setuid = |result, uid_after| {
+            let privilege = PrivilegeEvent { result, uid_after, ..PrivilegeEvent::default() };
+            event(Some((10, HOST)), EventType::Setuid, EventKind::Privilege(privilege))
+        };
+        let context =
+            observed(&[exec((10, HOST), program("su", "su")), setuid(0, 33), setuid(-1, 5)]);
+        assert_eq!(context.process(&key(10)).map(|process| process.credentials.uid), Some(33));
+    }
+}

@@ -114,3 +114,113 @@ fn peer(view: &View<'_>) -> Text {
         None => Text::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clew_event::file::FileEvent;
+    use clew_event::process::{Executed, ExecutedFlags};
+    use clew_event::socket::{Endpoints, SocketEvent, SocketOperation};
+    use clew_event::{CgroupId, EventType};
+    use expect_test::expect;
+
+    use super::*;
+    use crate::Context;
+    use crate::tests::builders::{
+        HOST, INSIDE, container, event, exec, fork, program, shell_in_container, told,
+    };
+
+    fn names(context: &Context, actor: (u32, CgroupId)) -> Vec<String> {
+        let file = EventKind::File(FileEvent::default());
+        let event = event(Some(actor), EventType::Openat, file);
+        let subject = context.view(&event).subject();
+        subject.lineage.iter().map(|facts| facts.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_lineage_ends_where_the_container_is_left() {
+        let context = shell_in_container();
+        assert_eq!(names(&context, (30, INSIDE)), ["sh", "httpd"]);
+        assert_eq!(names(&context, (20, INSIDE)), ["httpd"]);
+        assert_eq!(names(&context, (10, HOST)), ["shim", "systemd"]);
+    }
+
+    #[test]
+    fn an_unseen_process_is_still_named_by_its_key() {
+        let event =
+            event(Some((99, HOST)), EventType::Openat, EventKind::File(FileEvent::default()));
+        let context = shell_in_container();
+        let lineage = context.view(&event).subject().lineage;
+        assert_eq!(lineage.iter().map(|facts| facts.key.pid).collect::<Vec<_>>(), [99]);
+    }
+
+    #[test]
+    fn a_lineage_carries_at_most_lineage_max_generations() {
+        let mut context = shell_in_container();
+        for pid in 30..100 {
+            context.observe(&fork((pid, INSIDE), pid + 1));
+        }
+        assert_eq!(names(&context, (100, INSIDE)).len(), Subject::LINEAGE_MAX);
+    }
+
+    #[test]
+    fn a_subject_tells_who_where_and_on_what() {
+        let mut context = shell_in_container();
+        context.observe(&told(container("web")));
+        let dropped = Executed { flags: ExecutedFlags::UPPER_LAYER, ..program("x", "/tmp/x -v") };
+        let mut exec = exec((30, INSIDE), dropped);
+        exec.id = clew_event::EventId(5);
+        context.observe(&exec);
+        let connect = SocketEvent {
+            operation: SocketOperation::Connect,
+            result: -111,
+            endpoints: Endpoints {
+                remote: "[::ffff:203.0.113.9]:443".parse().ok(),
+                ..Endpoints::default()
+            },
+            ..SocketEvent::default()
+        };
+        let event = event(Some((30, INSIDE)), EventType::Connect, EventKind::Socket(connect));
+        let mut subject = context.view(&event).subject();
+        subject.lineage.truncate(1);
+        expect![[r#"
+            Subject {
+                lineage: [
+                    ProcessFacts {
+                        key: ProcessKey {
+                            start_ns: 30,
+                            pid: 30,
+                            boot: BootId(
+                                7,
+                            ),
+                        },
+                        started: TimestampNs(
+                            1000000000030,
+                        ),
+                        executed_by: Some(
+                            EventId(
+                                5,
+                            ),
+                        ),
+                        name: "x",
+                        exe: "/bin/x",
+                        command_line: "x -v",
+                        uid: 0,
+                        is_dropped: true,
+                    },
+                ],
+                container: Some(
+                    ContainerFacts {
+                        id: ContainerId(
+                            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                        ),
+                        name: "web",
+                        image: "registry:5000/shop/web:1.2",
+                    },
+                ),
+                file: "",
+                peer: "203.0.113.9:443",
+            }
+        "#]]
+        .assert_debug_eq(&subject);
+    }
+}

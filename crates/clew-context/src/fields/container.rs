@@ -172,7 +172,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::testing::{
+    use crate::tests::builders::{
         BOOT_NS, HOST, INSIDE, container, container_cgroup, event, node, observed, shown, table,
         told,
     };

@@ -121,7 +121,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::testing::{INSIDE, event, exec, program, shell_in_container, shown, table};
+    use crate::tests::builders::{INSIDE, event, exec, program, shell_in_container, shown, table};
 
     fn open(of: EventType, flags: u32, mode: u32, result: i64) -> Event {
         let file = FileEvent { flags, mode, result, path: "/x".into(), ..FileEvent::default() };

@@ -133,6 +133,7 @@ fn joined(directory: &[u8], path: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::builders::{INSIDE, event, shell_in_container, shown};
 
     #[test]
     fn a_relative_path_is_joined_without_dots() {
@@ -144,5 +145,56 @@ mod tests {
         check("/tmp/x/", "../a/./b", "/tmp/a/b");
         check("/", "../../etc", "/etc");
         check("/a/", "..", "/");
+    }
+
+    const NAMES: [&str; 6] = [
+        "fs.path.name",
+        "fs.path.nameraw",
+        "fs.path.source",
+        "fs.path.sourceraw",
+        "fs.path.target",
+        "fs.path.targetraw",
+    ];
+
+    fn check(of: EventType, file: FileEvent, expected: [&str; 6]) {
+        let context = shell_in_container();
+        let event = event(Some((30, INSIDE)), of, EventKind::File(file));
+        let view = context.view(&event);
+        let expected = expected.map(|value| match value {
+            "-" => "-".to_owned(),
+            path => format!("\"{path}\""),
+        });
+        assert_eq!(NAMES.map(|name| shown(&view, name)), expected);
+    }
+
+    fn call(operation: FileOperation, path: &str, given: &str, other: &str) -> FileEvent {
+        FileEvent {
+            operation,
+            path: path.into(),
+            path_given: given.into(),
+            other: other.into(),
+            ..FileEvent::default()
+        }
+    }
+
+    #[test]
+    fn each_call_tells_its_own_paths() {
+        use FileOperation as Op;
+        let unlink = call(Op::Unlink, "/srv/a", "a", "");
+        check(EventType::Unlink, unlink, ["/srv/a", "a", "-", "-", "-", "-"]);
+        let rename = call(Op::Rename, "/srv/a", "a", "../b");
+        check(EventType::Rename, rename, ["-", "-", "/srv/a", "a", "/b", "../b"]);
+        let link = call(Op::Link, "/etc/shadow", "/etc/shadow", "x");
+        check(EventType::Linkat, link, ["-", "-", "/srv/x", "x", "/etc/shadow", "/etc/shadow"]);
+        let symlink = call(Op::Symlink, "/srv/x", "x", "/etc");
+        check(EventType::Symlinkat, symlink, ["-", "-", "/srv/x", "x", "/etc", "/etc"]);
+        let open = FileEvent { result: -2, ..call(Op::Open, "/srv/a", "a", "") };
+        check(EventType::Openat, open, ["/srv/a", "a", "-", "-", "-", "-"]);
+    }
+
+    #[test]
+    fn a_failed_call_tells_no_path() {
+        let failed = FileEvent { result: -13, ..call(FileOperation::Unlink, "/a", "/a", "") };
+        check(EventType::Unlink, failed, ["-"; 6]);
     }
 }

@@ -160,7 +160,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::testing::{
+    use crate::tests::builders::{
         BOOT_NS, HOST, INSIDE, event, exec, fork, node, observed, program, shell_in_container,
         shown, table,
     };

@@ -42,7 +42,7 @@ mod tests {
     use clew_event::{ContainerId, Event, EventKind, EventType};
     use expect_test::expect;
 
-    use crate::testing::{
+    use crate::tests::builders::{
         HOST, INSIDE, container_cgroup, container_id, event, exec, node, observed, program, table,
     };
     use clew_event::CgroupId;

@@ -1,1 +1,0 @@
-//! Promises that hold for any sequence of events.
