@@ -14,12 +14,11 @@ SCRATCH(cgroup_scratch);
 /* Whether the cgroup belongs to the hierarchy that names containers. */
 static __always_inline bool is_followed(struct cgroup *cgroup)
 {
-	struct clew_config *set = settings();
-	if (!set)
-		return false;
-	int hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
+	u32 subsystem = followed_subsystem();
+	if (subsystem < 16)
+		return BPF_CORE_READ(cgroup, root, subsys_mask) & (1u << subsystem);
 	/* The version 2 hierarchy always has the id 0 (`0::` in /proc/PID/cgroup). */
-	return (set->cgroup_subsystem == ~0u) == (hierarchy == 0);
+	return BPF_CORE_READ(cgroup, root, hierarchy_id) == 0;
 }
 
 static __always_inline int report(struct cgroup *cgroup, const char *path, u32 change)

@@ -44,6 +44,11 @@ enum bpf_func_id {
 	BPF_FUNC_task_pt_regs = 175,
 };
 
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4,
+	pids_cgrp_id = 11,
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
@@ -193,6 +198,7 @@ struct kernfs_node {
 
 struct cgroup_root {
 	int hierarchy_id;
+	unsigned int subsys_mask;
 };
 
 struct cgroup {

@@ -13,10 +13,24 @@
 /* A device number as `makedev` of the kernel holds it. */
 #define MINOR_BITS 20
 
-static __always_inline u64 cgroup_of(struct task_struct *task)
+/* Index into `css_set.subsys` of the version 1 hierarchy that is followed, or ~0. */
+static __always_inline u32 followed_subsystem(void)
 {
 	struct clew_config *set = settings();
-	u32 subsystem = set ? set->cgroup_subsystem : ~0u;
+	if (!set)
+		return ~0u;
+	if (set->cgroup_hierarchy == CGROUP_MEMORY &&
+	    bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	if (set->cgroup_hierarchy == CGROUP_PIDS &&
+	    bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+		return bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
+	return ~0u;
+}
+
+static __always_inline u64 cgroup_of(struct task_struct *task)
+{
+	u32 subsystem = followed_subsystem();
 	struct css_set *groups = task->cgroups;
 	if (subsystem < 16) {
 		struct cgroup_subsys_state *state = 0;

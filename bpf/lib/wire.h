@@ -66,6 +66,12 @@
 #define CGROUP_MADE 1
 /* A cgroup was removed. */
 #define CGROUP_REMOVED 2
+/* Cgroups of version 2 are followed. */
+#define CGROUP_VERSION_2 0
+/* Cgroups of the version 1 hierarchy of `memory` are followed. */
+#define CGROUP_MEMORY 1
+/* Cgroups of the version 1 hierarchy of `pids` are followed. */
+#define CGROUP_PIDS 2
 /* Bytes of arguments that one record holds. */
 #define ARGV_BYTES_MAX 4096
 /* Bytes of environment that one record holds; user space keeps the allowed names only. */
@@ -447,14 +453,14 @@ _Static_assert(__builtin_offsetof(struct clew_kernel, other) == 88, "other");
 
 /* What user space tells the programs before they run. */
 struct clew_config {
-	/* Thread-group id of the sensor, whose system calls are not reported; 0 for none. */
+	/* Thread-group id of the sensor, whose system calls are not reported; 0 for none, `u32::MAX` until the sensor reads its list of tasks and so learns it. */
 	__u32 ignored_tgid;
-	/* Index into `css_set.subsys` of the version 1 hierarchy that names containers; `u32::MAX` to use version 2. */
-	__u32 cgroup_subsystem;
+	/* Hierarchy whose cgroups name containers, `CGROUP_*`. */
+	__u32 cgroup_hierarchy;
 };
 _Static_assert(sizeof(struct clew_config) == 8, "clew_config");
 _Static_assert(__builtin_offsetof(struct clew_config, ignored_tgid) == 0, "ignored_tgid");
-_Static_assert(__builtin_offsetof(struct clew_config, cgroup_subsystem) == 4, "cgroup_subsystem");
+_Static_assert(__builtin_offsetof(struct clew_config, cgroup_hierarchy) == 4, "cgroup_hierarchy");
 
 /* What one CPU counted since the sensor began. */
 struct clew_counts {

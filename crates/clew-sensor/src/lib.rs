@@ -1,2 +1,24 @@
 //! The sensor of one machine: BPF programs, process table, container runtimes.
+//!
+//! Reading order: [`sensor`] (what callers use), `tier` (BPF objects, loaded by trial), `rings`
+//! (both ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
+//! drop counted), `node`, `cgroups` and `processes` (what was there before), [`probe`] (what this
+//! machine allows). `sys` alone holds unsafe code.
+//!
+//! Invariant: for each kind of record, offered = seen + counted as lost.
 #![deny(unsafe_code)]
+
+pub mod cgroups;
+pub mod losses;
+mod node;
+mod order;
+pub mod probe;
+mod processes;
+mod rings;
+pub mod sensor;
+mod sys;
+mod tier;
+
+pub use losses::Totals;
+pub use probe::{Capability, probe};
+pub use sensor::{Injector, Sensor, SensorError, Settings};

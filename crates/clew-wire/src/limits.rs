@@ -80,6 +80,13 @@ constants! {
     /// A cgroup was removed.
     CGROUP_REMOVED: u32 = 2;
 
+    /// Cgroups of version 2 are followed.
+    CGROUP_VERSION_2: u32 = 0;
+    /// Cgroups of the version 1 hierarchy of `memory` are followed.
+    CGROUP_MEMORY: u32 = 1;
+    /// Cgroups of the version 1 hierarchy of `pids` are followed.
+    CGROUP_PIDS: u32 = 2;
+
     /// Bytes of arguments that one record holds.
     ARGV_BYTES_MAX: u32 = 4096;
     /// Bytes of environment that one record holds; user space keeps the allowed names only.

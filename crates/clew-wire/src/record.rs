@@ -255,11 +255,11 @@ records! {
 
     /// What user space tells the programs before they run.
     struct Config = "clew_config" {
-        /// Thread-group id of the sensor, whose system calls are not reported; 0 for none.
+        /// Thread-group id of the sensor, whose system calls are not reported; 0 for none,
+        /// `u32::MAX` until the sensor reads its list of tasks and so learns it.
         ignored_tgid: u32,
-        /// Index into `css_set.subsys` of the version 1 hierarchy that names containers;
-        /// `u32::MAX` to use version 2.
-        cgroup_subsystem: u32,
+        /// Hierarchy whose cgroups name containers, `CGROUP_*`.
+        cgroup_hierarchy: u32,
     }
 
     /// What one CPU counted since the sensor began.

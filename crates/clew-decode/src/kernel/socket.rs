@@ -133,8 +133,9 @@ fn add_given(event: &mut SocketEvent, given: &[u8]) {
         SocketOperation::Bind => &mut event.endpoints.local,
         _ => &mut event.endpoints.remote,
     };
-    if end.is_none() {
-        *end = given_address(family, rest);
+    // A connection that failed has lost its port in the kernel's socket.
+    if end.is_none_or(|end| end.port() == 0) {
+        *end = given_address(family, rest).or(*end);
     }
 }
 
@@ -192,6 +193,8 @@ mod tests {
         assert_eq!(event.endpoints.remote, Some(([1, 2, 3, 4], 443).into()));
         assert_eq!(event.endpoints.transport, Transport::Tcp);
         let event = decode(42, inet([0; 4], 0), &given);
+        assert_eq!(event.endpoints.remote, Some(([9, 9, 9, 9], 80).into()));
+        let event = decode(42, inet([9, 9, 9, 9], 0), &given);
         assert_eq!(event.endpoints.remote, Some(([9, 9, 9, 9], 80).into()));
     }
 

@@ -1,0 +1,100 @@
+//! What this machine allows the sensor to do, and what would allow more.
+
+use crate::tier::{RingSizes, T0, T0s};
+
+/// One thing that the sensor may or may not do here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// What it is.
+    pub name: &'static str,
+    /// The tier that needs it; empty where it is more general.
+    pub tier: &'static str,
+    /// True where it can be used.
+    pub is_available: bool,
+    /// What it gives, or why it cannot be used.
+    pub reason: String,
+    /// What to do about it; empty where nothing is to be done.
+    pub fix: String,
+}
+
+/// Tries everything out; loads programs, attaches none.
+#[must_use]
+pub fn probe() -> Vec<Capability> {
+    let mut found = vec![privilege(), btf()];
+    let sizes = RingSizes { priority: 1 << 16, bulk: 1 << 16 };
+    let t0 = T0::load(sizes);
+    let t0s = t0.as_ref().ok().map(T0s::load);
+    found.push(tier("processes and cgroups", "T0", t0.map(drop)));
+    let t0s = t0s.unwrap_or_else(|| Err(unloaded())).map(drop);
+    found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s));
+    found.push(later("cheaper hooks (fentry)", "T1"));
+    found.push(later("denial in the kernel (BPF LSM)", "T2"));
+    found
+}
+
+fn privilege() -> Capability {
+    /// Bits of `linux/capability.h`.
+    const PERFMON: u64 = 1 << 38;
+    const BPF: u64 = 1 << 39;
+    const ADMIN: u64 = 1 << 21;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let held = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0);
+    let is_available = held & ADMIN != 0 || held & (BPF | PERFMON) == BPF | PERFMON;
+    let reason = if is_available { "held" } else { "not held by this process" };
+    let fix = "run as root, or with CAP_BPF and CAP_PERFMON";
+    capability("CAP_BPF and CAP_PERFMON", "", is_available, (reason, fix))
+}
+
+fn btf() -> Capability {
+    const PATH: &str = "/sys/kernel/btf/vmlinux";
+    let is_available = std::fs::exists(PATH).unwrap_or(false);
+    let reason = if is_available { "`/sys/kernel/btf/vmlinux` is there" } else { "it is absent" };
+    let fix = "boot a kernel with CONFIG_DEBUG_INFO_BTF, and mount /sys";
+    capability("kernel type information (BTF)", "", is_available, (reason, fix))
+}
+
+fn tier(
+    name: &'static str,
+    tier: &'static str,
+    loaded: Result<(), libbpf_rs::Error>,
+) -> Capability {
+    let is_available = loaded.is_ok();
+    let refused = loaded.err().map(|error| format!("refused: {error}"));
+    let reason = refused.unwrap_or_else(|| "loads".to_owned());
+    let fix = "run as root on a kernel of 5.12 or later with BTF";
+    capability(name, tier, is_available, (&reason, fix))
+}
+
+/// A tier that has no programs yet.
+fn later(name: &'static str, tier: &'static str) -> Capability {
+    capability(name, tier, false, ("this version has no programs for it", ""))
+}
+
+fn capability(
+    name: &'static str,
+    tier: &'static str,
+    is_available: bool,
+    (reason, fix): (&str, &str),
+) -> Capability {
+    let fix = if is_available { String::new() } else { fix.to_owned() };
+    Capability { name, tier, is_available, reason: reason.to_owned(), fix }
+}
+
+fn unloaded() -> libbpf_rs::Error {
+    std::io::Error::other("tier T0, whose maps it shares, did not load").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_says_why_and_how_to_get_it() {
+        for found in probe() {
+            assert!(!found.reason.is_empty(), "{found:?}");
+            let is_later = found.tier == "T1" || found.tier == "T2";
+            assert!(found.is_available || is_later || !found.fix.is_empty(), "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The sensor as its callers see it: start it, then poll events.
+//!
+//! Order of the stream: the node, its cgroups, its processes, then what happens. A poll gives a
+//! bounded batch in order of time and never blocks longer than it is told.
+
+use std::io::Read;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use clew_decode::kernel::Decoder;
+use clew_event::container::CgroupEvent;
+use clew_event::kernel::NodeStarted;
+use clew_event::{BootId, Event, EventId, EventKind, EventType, TimestampNs};
+use clew_wire::limits::{CGROUP_MEMORY, CGROUP_PIDS, CGROUP_VERSION_2};
+use clew_wire::record::Config;
+
+use crate::cgroups::{Controller, Hierarchy};
+use crate::losses::{Losses, Totals};
+use crate::order::Order;
+use crate::rings::{Clock, Rings, Wait};
+use crate::sys::Ring;
+use crate::tier::{self, RingSizes, T0, T0s};
+use crate::{node, processes};
+
+/// Events of other watchers that wait for the next poll; a sender waits when there are more.
+pub const INJECTED_EVENTS_MAX: usize = 1024;
+
+/// How often losses are told.
+const LOSSES_SPAN_NS: u64 = 1_000_000_000;
+
+/// How long bulk records may gather while there is a flow of them.
+const GATHER_SPAN: Duration = Duration::from_millis(2);
+
+/// How long a held event waits for the others of its time.
+const HOLD_SPAN: Duration = Duration::from_millis(1);
+
+/// Where other watchers of this machine (container runtimes) put events into the stream.
+///
+/// The sensor gives them their id and arrival time. It holds [`INJECTED_EVENTS_MAX`]; sending more
+/// waits, and fails once the sensor is gone.
+pub type Injector = SyncSender<Event>;
+
+/// What can be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes of the ring of processes, credentials and the kernel; a power of two.
+    pub priority_ring_bytes: u32,
+    /// Bytes of the ring of files and sockets; a power of two.
+    pub bulk_ring_bytes: u32,
+    /// True where the sensor's own process shall be reported too, as tests do.
+    pub is_self_reported: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { priority_ring_bytes: 4 << 20, bulk_ring_bytes: 8 << 20, is_self_reported: false }
+    }
+}
+
+/// Why the sensor cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SensorError {
+    /// The kernel refused the first tier, without which nothing is seen.
+    #[error("the kernel refused the programs of tier T0: run `clew doctor`")]
+    Refused(#[source] libbpf_rs::Error),
+    /// The programs are loaded but cannot be used.
+    #[error("the loaded programs cannot be used")]
+    Unusable(#[source] libbpf_rs::Error),
+    /// A ring buffer cannot be mapped.
+    #[error("a ring buffer of {given_bytes} bytes cannot be mapped: give a power of two")]
+    Ring {
+        /// Size that was asked for.
+        given_bytes: u32,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The list of processes cannot be read.
+    #[error("the list of processes cannot be read")]
+    List(#[source] std::io::Error),
+}
+
+/// The running sensor.
+#[derive(Debug)]
+pub struct Sensor {
+    rings: Rings,
+    order: Order,
+    losses: Losses,
+    losses_told_ns: u64,
+    /// Told by the next poll.
+    waiting: Vec<Event>,
+    injected: Receiver<Event>,
+    injector: SyncSender<Event>,
+    numbers: Numbers,
+    clock: Clock,
+    t0: T0,
+    /// Kept because its programs run as long as it lives.
+    _t0s: Option<T0s>,
+}
+
+/// Numbers events that no CPU numbered.
+#[derive(Debug)]
+struct Numbers {
+    boot: BootId,
+    next: u64,
+}
+
+impl Numbers {
+    /// Number of the CPU in ids of such events.
+    const NO_CPU: u16 = u16::MAX;
+
+    fn next(&mut self) -> EventId {
+        let id = EventId::from_kernel(self.boot, Self::NO_CPU, self.next);
+        self.next += 1;
+        id
+    }
+}
+
+impl Sensor {
+    /// Loads what this kernel allows, and begins to watch.
+    ///
+    /// # Errors
+    /// Where not even processes can be watched: the kernel lacks BTF or a ring buffer, or the
+    /// caller lacks `CAP_BPF` and `CAP_PERFMON`.
+    pub fn start(settings: Settings) -> Result<Self, SensorError> {
+        let sizes =
+            RingSizes { priority: settings.priority_ring_bytes, bulk: settings.bulk_ring_bytes };
+        let mut t0 = T0::load(sizes).map_err(SensorError::Refused)?;
+        let (mut t0s, blind_spots) = match T0s::load(&t0) {
+            Ok(tier) => (Some(tier), Vec::new()),
+            Err(error) => (None, vec![blind_spot_without_t0s(&error)]),
+        };
+        let clock = Clock;
+        let hierarchy = Hierarchy::detect();
+        configure(&t0, &hierarchy, settings)?;
+        // Numbers go on where an earlier run in this boot cannot have come: no CPU makes more
+        // than a million records a second.
+        let first_number = clock.boot_ns() / 1_000;
+        let losses = Losses::new(t0.map("counts").map_err(SensorError::Unusable)?);
+        let cpus = libbpf_rs::num_possible_cpus().map_err(SensorError::Unusable)?;
+        losses.begin_at(first_number, cpus).map_err(SensorError::Unusable)?;
+        let begun = clock.unix();
+        t0.attach().map_err(SensorError::Unusable)?;
+        if let Some(tier) = &mut t0s {
+            tier.attach().map_err(SensorError::Unusable)?;
+        }
+        let tiers = ["T0", "T0s"].into_iter().take(1 + usize::from(t0s.is_some()));
+        let node = node::started(tiers.map(str::to_owned).collect(), blind_spots);
+        let decoder = Decoder::new(node.boot, node.boot_unix_ns);
+        let rings = rings(&t0, settings, decoder)?;
+        let (injector, injected) = sync_channel(INJECTED_EVENTS_MAX);
+        let numbers = Numbers { boot: node.boot, next: first_number };
+        let mut sensor = Self {
+            rings,
+            order: Order::default(),
+            losses,
+            losses_told_ns: clock.boot_ns(),
+            waiting: Vec::new(),
+            injected,
+            injector,
+            numbers,
+            clock,
+            t0,
+            _t0s: t0s,
+        };
+        sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
+        Ok(sensor)
+    }
+
+    /// Where other watchers put events into the stream.
+    #[must_use]
+    pub fn injector(&self) -> Injector {
+        self.injector.clone()
+    }
+
+    /// Adds what happened to `events`, in order of time; waits up to `timeout` for something.
+    ///
+    /// It may give nothing, and gives a bounded number: poll again without delay.
+    pub fn poll(&mut self, timeout: Duration, events: &mut Vec<Event>) {
+        if !self.waiting.is_empty() {
+            events.append(&mut self.waiting);
+            return;
+        }
+        let before = events.len();
+        let end_ns = self.clock.boot_ns().saturating_add(duration_ns(timeout));
+        loop {
+            self.add_injected(events);
+            self.rings.drain(&mut self.order, &self.clock);
+            self.order.release(events);
+            self.add_losses(events);
+            let now_ns = self.clock.boot_ns();
+            if events.len() > before || now_ns >= end_ns {
+                return;
+            }
+            self.rings.wait(&self.next_wait(Duration::from_nanos(end_ns - now_ns)));
+        }
+    }
+
+    /// Counters since the start; for each kind, offered = seen + lost once all is drained.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            seen: *self.rings.seen(),
+            malformed: self.rings.malformed(),
+            ..Totals::default()
+        };
+        for counts in self.losses.read() {
+            add(&mut totals.offered, &counts.offered);
+            add(&mut totals.lost, &counts.dropped);
+            totals.unread += counts.unread;
+        }
+        totals
+    }
+
+    /// Held events need only a moment; a flow of bulk records gathers; else any record wakes.
+    fn next_wait(&self, left: Duration) -> Wait {
+        if self.order.is_holding() {
+            Wait::PriorityRecord(left.min(HOLD_SPAN))
+        } else if self.rings.is_busy() {
+            Wait::PriorityRecord(left.min(GATHER_SPAN))
+        } else {
+            Wait::AnyRecord(left)
+        }
+    }
+
+    fn add_injected(&mut self, events: &mut Vec<Event>) {
+        for mut event in self.injected.try_iter().take(INJECTED_EVENTS_MAX) {
+            event.id = self.numbers.next();
+            event.arrived = self.clock.unix();
+            events.push(event);
+        }
+    }
+
+    fn add_losses(&mut self, events: &mut Vec<Event>) {
+        let now_ns = self.clock.boot_ns();
+        if now_ns.saturating_sub(self.losses_told_ns) < LOSSES_SPAN_NS {
+            return;
+        }
+        self.losses_told_ns = now_ns;
+        let now = self.clock.unix();
+        for lost in self.losses.since_last(self.rings.malformed()) {
+            events.push(unnumbered(&mut self.numbers, now, EventKind::Lost(lost)));
+        }
+    }
+
+    /// Fills the first polls: the node, its cgroups and its processes as of `begun`.
+    fn tell_what_is_there(
+        &mut self,
+        begun: TimestampNs,
+        node: NodeStarted,
+        cgroups: Vec<CgroupEvent>,
+        decoder: &Decoder,
+    ) -> Result<(), SensorError> {
+        let mut list = Vec::new();
+        let mut reader = self.t0.list().map_err(SensorError::Unusable)?;
+        reader.read_to_end(&mut list).map_err(SensorError::List)?;
+        let mut listed = processes::decode(&list, decoder, self.clock.unix());
+        self.rings.drain(&mut self.order, &self.clock);
+        processes::without_seen_live(&mut listed, self.order.held());
+        let is_initial_namespace = self.is_initial_namespace();
+        let told = &mut self.waiting;
+        told.push(unnumbered(&mut self.numbers, begun, EventKind::NodeStarted(Box::new(node))));
+        for cgroup in cgroups {
+            told.push(unnumbered(&mut self.numbers, begun, EventKind::Cgroup(cgroup)));
+        }
+        for mut event in listed {
+            event.id = self.numbers.next();
+            event.time = begun;
+            if is_initial_namespace {
+                processes::add_arguments(&mut event);
+            }
+            told.push(event);
+        }
+        Ok(())
+    }
+
+    /// Whether pids in `/proc` are those of the kernel's records.
+    fn is_initial_namespace(&self) -> bool {
+        self.t0.configuration().is_ok_and(|config| config.ignored_tgid == std::process::id())
+    }
+}
+
+fn blind_spot_without_t0s(error: &libbpf_rs::Error) -> String {
+    format!(
+        "Files, sockets, credentials and calls on the kernel are not seen: the kernel refused \
+         tier T0s ({error})."
+    )
+}
+
+fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), SensorError> {
+    let cgroup_hierarchy = match hierarchy.controller {
+        None => CGROUP_VERSION_2,
+        Some(Controller::Memory) => CGROUP_MEMORY,
+        Some(Controller::Pids) => CGROUP_PIDS,
+    };
+    let ignored_tgid = if settings.is_self_reported { 0 } else { u32::MAX };
+    t0.configure(&Config { ignored_tgid, cgroup_hierarchy }).map_err(SensorError::Unusable)?;
+    // Reading the start of the list tells the programs who the sensor is.
+    let mut list = t0.list().map_err(SensorError::Unusable)?;
+    list.read(&mut [0]).map_err(SensorError::List)?;
+    Ok(())
+}
+
+fn rings(t0: &T0, settings: Settings, decoder: Decoder) -> Result<Rings, SensorError> {
+    let map = |name: &str, given_bytes: u32| {
+        let refused = |source| SensorError::Ring { given_bytes, source };
+        let handle = t0.map(name).map_err(SensorError::Unusable)?;
+        let fd = tier::descriptor(&handle).map_err(refused)?;
+        let size = usize::try_from(given_bytes).unwrap_or(usize::MAX);
+        Ring::map(fd, size).map_err(|errno| refused(errno.into()))
+    };
+    let priority = map("ring_priority", settings.priority_ring_bytes)?;
+    let bulk = map("ring_bulk", settings.bulk_ring_bytes)?;
+    Ok(Rings::new(priority, bulk, decoder))
+}
+
+fn unnumbered(numbers: &mut Numbers, time: TimestampNs, kind: EventKind) -> Event {
+    let id = numbers.next();
+    Event { id, time, arrived: time, event_type: EventType::Other, actor: None, kind }
+}
+
+fn add<const N: usize>(sum: &mut [u64; N], part: &[u64; N]) {
+    for (sum, part) in sum.iter_mut().zip(part) {
+        *sum += part;
+    }
+}
+
+fn duration_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,218 @@
+//! The BPF objects, one a tier, chosen by trial load.
+//!
+//! No kernel version is asked: what loads is used, what does not is told with the kernel's own
+//! reason. T0 brings the maps; T0s shares them.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use clew_decode::kernel::syscall;
+use clew_event::EventType;
+use clew_wire::record::Config;
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
+
+static T0_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0.bpf.o"));
+static T0S_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0s.bpf.o"));
+
+/// Maps that T0s uses from T0.
+const SHARED_MAPS: &[&str] = &["config", "counts", "ring_priority", "ring_bulk", "users"];
+
+/// Programs of T0 that are attached; the rest is run on demand.
+const T0_ATTACHED: &[&str] =
+    &["on_fork", "on_exec", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir"];
+
+/// Sizes of the rings in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RingSizes {
+    pub(crate) priority: u32,
+    pub(crate) bulk: u32,
+}
+
+/// A loaded tier T0: processes and cgroups.
+#[derive(Debug)]
+pub(crate) struct T0 {
+    object: Object,
+    list: Link,
+    attached: Vec<Link>,
+}
+
+/// A loaded tier T0s: system calls.
+#[derive(Debug)]
+pub(crate) struct T0s {
+    object: Object,
+    attached: Vec<Link>,
+}
+
+impl T0 {
+    /// Loads the programs; none runs yet.
+    pub(crate) fn load(sizes: RingSizes) -> Result<Self, libbpf_rs::Error> {
+        let mut open = open(T0_OBJECT)?;
+        for mut map in open.maps_mut() {
+            match map.name().to_str() {
+                Some("ring_priority") => map.set_max_entries(sizes.priority)?,
+                Some("ring_bulk") => map.set_max_entries(sizes.bulk)?,
+                _ => {}
+            }
+        }
+        let object = open.load()?;
+        let list = attach(&object, "list_tasks")?;
+        Ok(Self { object, list, attached: Vec::new() })
+    }
+
+    /// Lets the programs run.
+    pub(crate) fn attach(&mut self) -> Result<(), libbpf_rs::Error> {
+        let links = T0_ATTACHED.iter().map(|name| attach(&self.object, name));
+        self.attached = links.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// A map of the object by its own handle.
+    pub(crate) fn map(&self, name: &str) -> Result<MapHandle, libbpf_rs::Error> {
+        map(&self.object, name)
+    }
+
+    /// A new run of the list of tasks.
+    pub(crate) fn list(&self) -> Result<Iter, libbpf_rs::Error> {
+        Iter::new(&self.list)
+    }
+
+    /// Tells the programs what to leave out.
+    pub(crate) fn configure(&self, config: &Config) -> Result<(), libbpf_rs::Error> {
+        let value = clew_wire::as_bytes(config);
+        self.map("config")?.update(&0_u32.to_ne_bytes(), value, MapFlags::ANY)
+    }
+
+    /// What the programs were told, and what they found out themselves.
+    pub(crate) fn configuration(&self) -> Result<Config, libbpf_rs::Error> {
+        let value = self.map("config")?.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)?;
+        Ok(value.and_then(|value| clew_wire::read(&value)).unwrap_or_default())
+    }
+}
+
+impl T0s {
+    /// Loads the programs onto the maps of `t0` and fills the table of handlers.
+    pub(crate) fn load(t0: &T0) -> Result<Self, libbpf_rs::Error> {
+        let mut open = open(T0S_OBJECT)?;
+        for mut map in open.maps_mut() {
+            if let Some(name) = map.name().to_str().filter(|name| SHARED_MAPS.contains(name)) {
+                let shared = t0.map(name)?;
+                map.reuse_fd(shared.as_fd())?;
+            }
+        }
+        let object = open.load()?;
+        let handlers = map(&object, "handlers")?;
+        for &(number, event_type) in syscall::REPORTED {
+            if let Some(name) = handler(event_type) {
+                set_program(&handlers, number, &object, name)?;
+            }
+        }
+        let compat = map(&object, "compat_handlers")?;
+        for &number in syscall::COMPAT {
+            set_program(&compat, number, &object, "on_compat")?;
+        }
+        Ok(Self { object, attached: Vec::new() })
+    }
+
+    /// Lets the programs run.
+    pub(crate) fn attach(&mut self) -> Result<(), libbpf_rs::Error> {
+        self.attached = vec![attach(&self.object, "on_sys_exit")?];
+        Ok(())
+    }
+}
+
+/// The program that reports a system call.
+const fn handler(event_type: EventType) -> Option<&'static str> {
+    use EventType as E;
+    match event_type {
+        E::Open | E::Openat | E::Openat2 | E::Creat => Some("on_open"),
+        E::Rename
+        | E::Renameat
+        | E::Renameat2
+        | E::Link
+        | E::Linkat
+        | E::Symlink
+        | E::Symlinkat
+        | E::Unlink
+        | E::Unlinkat
+        | E::Mkdir
+        | E::Mkdirat
+        | E::Rmdir
+        | E::Chmod
+        | E::Fchmod
+        | E::Fchmodat => Some("on_name"),
+        E::Socket | E::Connect | E::Accept | E::Accept4 | E::Bind | E::Listen => Some("on_socket"),
+        E::Sendto | E::Sendmsg | E::Sendmmsg => Some("on_datagram"),
+        E::Dup | E::Dup2 | E::Dup3 => Some("on_dup"),
+        E::Setuid
+        | E::Setgid
+        | E::Setreuid
+        | E::Setregid
+        | E::Setresuid
+        | E::Setresgid
+        | E::Setfsuid
+        | E::Setfsgid
+        | E::Capset
+        | E::Setns
+        | E::Unshare => Some("on_privilege"),
+        E::Mount
+        | E::Umount2
+        | E::PivotRoot
+        | E::Ptrace
+        | E::MemfdCreate
+        | E::Bpf
+        | E::InitModule
+        | E::FinitModule
+        | E::KexecLoad
+        | E::KexecFileLoad
+        | E::Userfaultfd => Some("on_kernel"),
+        _ => None,
+    }
+}
+
+fn open(object: &[u8]) -> Result<OpenObject, libbpf_rs::Error> {
+    // What libbpf prints goes to standard error past every caller; the error value tells enough.
+    libbpf_rs::set_print(None);
+    ObjectBuilder::default().open_memory(object)
+}
+
+fn attach(object: &Object, name: &str) -> Result<Link, libbpf_rs::Error> {
+    let program = object.progs_mut().find(|program| program.name() == name);
+    program.ok_or_else(|| absent(name))?.attach()
+}
+
+fn map(object: &Object, name: &str) -> Result<MapHandle, libbpf_rs::Error> {
+    let found = object.maps().find(|map| map.name() == name).ok_or_else(|| absent(name))?;
+    MapHandle::try_from(&found)
+}
+
+fn set_program(
+    table: &MapHandle,
+    number: u32,
+    object: &Object,
+    name: &str,
+) -> Result<(), libbpf_rs::Error> {
+    let program = object.progs().find(|program| program.name() == name);
+    let fd = program.ok_or_else(|| absent(name))?.as_fd().as_raw_fd();
+    table.update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+}
+
+fn absent(name: &str) -> libbpf_rs::Error {
+    std::io::Error::new(std::io::ErrorKind::NotFound, format!("`{name}` is not in the object"))
+        .into()
+}
+
+/// A descriptor of a map that outlives the object's handle.
+pub(crate) fn descriptor(map: &MapHandle) -> std::io::Result<OwnedFd> {
+    map.as_fd().try_clone_to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reported_call_has_a_handler() {
+        for &(number, event_type) in syscall::REPORTED {
+            assert!(handler(event_type).is_some(), "{number} {event_type:?}");
+        }
+    }
+}
