@@ -165,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn a_process_takes_at_most_400_bytes_beside_its_texts() {
+        let taken = size_of::<Process>() + size_of::<Image>();
+        assert!(taken <= 400, "{taken} bytes");
+    }
+
+    #[test]
     fn a_working_directory_ends_with_a_slash() {
         let check = |given: &str, kept: &str| {
             assert_eq!(with_final_slash(&given.into()), kept.into());
