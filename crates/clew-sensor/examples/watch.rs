@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut events = Vec::new();
     while Instant::now() < end {
-        sensor.poll(Duration::from_millis(200), &mut events);
+        sensor.poll(Duration::from_millis(200), &mut events)?;
         for event in events.drain(..) {
             writeln!(out, "{} {:?} {:?}", event.time, event.actor, event.kind)?;
         }

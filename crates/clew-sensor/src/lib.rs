@@ -20,5 +20,5 @@ mod sys;
 mod tier;
 
 pub use losses::Totals;
-pub use probe::{Capability, probe};
+pub use probe::{Capability, is_root, probe};
 pub use sensor::{Injector, Sensor, SensorError, Settings};

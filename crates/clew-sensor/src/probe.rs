@@ -6,11 +6,13 @@ use crate::tier::{RingSizes, T0, T0s};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
     /// The tier that needs it; empty where it is more general.
     pub tier: &'static str,
     /// True where it can be used.
     pub is_available: bool,
+    /// True where nothing can be watched without it.
+    pub is_needed: bool,
     /// What it gives, or why it cannot be used.
     pub reason: String,
     /// What to do about it; empty where nothing is to be done.
@@ -30,6 +32,12 @@ pub fn probe() -> Vec<Capability> {
     found.push(later("cheaper hooks (fentry)", "T1"));
     found.push(later("denial in the kernel (BPF LSM)", "T2"));
     found
+}
+
+/// True for the user who may do everything in this user namespace.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn privilege() -> Capability {
@@ -54,11 +62,7 @@ fn btf() -> Capability {
     capability("kernel type information (BTF)", "", is_available, (reason, fix))
 }
 
-fn tier(
-    name: &'static str,
-    tier: &'static str,
-    loaded: Result<(), libbpf_rs::Error>,
-) -> Capability {
+fn tier(name: &str, tier: &'static str, loaded: Result<(), libbpf_rs::Error>) -> Capability {
     let is_available = loaded.is_ok();
     let refused = loaded.err().map(|error| format!("refused: {error}"));
     let reason = refused.unwrap_or_else(|| "loads".to_owned());
@@ -67,18 +71,25 @@ fn tier(
 }
 
 /// A tier that has no programs yet.
-fn later(name: &'static str, tier: &'static str) -> Capability {
+fn later(name: &str, tier: &'static str) -> Capability {
     capability(name, tier, false, ("this version has no programs for it", ""))
 }
 
 fn capability(
-    name: &'static str,
+    name: &str,
     tier: &'static str,
     is_available: bool,
     (reason, fix): (&str, &str),
 ) -> Capability {
     let fix = if is_available { String::new() } else { fix.to_owned() };
-    Capability { name, tier, is_available, reason: reason.to_owned(), fix }
+    Capability {
+        name: name.to_owned(),
+        tier,
+        is_available,
+        is_needed: tier.is_empty() || tier == "T0",
+        reason: reason.to_owned(),
+        fix,
+    }
 }
 
 fn unloaded() -> libbpf_rs::Error {

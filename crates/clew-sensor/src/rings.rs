@@ -11,6 +11,7 @@ use clew_event::TimestampNs;
 use clew_wire::limits::KINDS;
 use clew_wire::record::Header;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::order::Order;
 use crate::sys::Ring;
@@ -64,7 +65,7 @@ impl Rings {
     }
 
     /// Waits; a signal ends the wait early, which the caller cannot tell from a time-out.
-    pub(crate) fn wait(&self, wait: &Wait) {
+    pub(crate) fn wait(&self, wait: &Wait) -> Result<(), Errno> {
         let mut both = [
             PollFd::from_borrowed_fd(self.priority.fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.bulk.fd(), PollFlags::IN),
@@ -73,8 +74,10 @@ impl Rings {
             Wait::AnyRecord(timeout) => (2, timeout),
             Wait::PriorityRecord(timeout) => (1, timeout),
         };
-        if let (Some(waited), Ok(timeout)) = (both.get_mut(..count), Timespec::try_from(*timeout)) {
-            poll(waited, Some(&timeout)).ok();
+        let timeout = Timespec::try_from(*timeout).map_err(|_| Errno::INVAL)?;
+        match poll(both.get_mut(..count).unwrap_or_default(), Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno),
         }
     }
 

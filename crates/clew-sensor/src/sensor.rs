@@ -76,6 +76,9 @@ pub enum SensorError {
         #[source]
         source: std::io::Error,
     },
+    /// Waiting for the ring buffers fails.
+    #[error("the ring buffers cannot be waited for")]
+    Wait(#[source] std::io::Error),
     /// The list of processes cannot be read.
     #[error("the list of processes cannot be read")]
     List(#[source] std::io::Error),
@@ -177,10 +180,13 @@ impl Sensor {
     /// Adds what happened to `events`, in order of time; waits up to `timeout` for something.
     ///
     /// It may give nothing, and gives a bounded number: poll again without delay.
-    pub fn poll(&mut self, timeout: Duration, events: &mut Vec<Event>) {
+    ///
+    /// # Errors
+    /// Where the kernel does not let it wait, which no later call will mend.
+    pub fn poll(&mut self, timeout: Duration, events: &mut Vec<Event>) -> Result<(), SensorError> {
         if !self.waiting.is_empty() {
             events.append(&mut self.waiting);
-            return;
+            return Ok(());
         }
         let before = events.len();
         let end_ns = self.clock.boot_ns().saturating_add(duration_ns(timeout));
@@ -191,9 +197,10 @@ impl Sensor {
             self.add_losses(events);
             let now_ns = self.clock.boot_ns();
             if events.len() > before || now_ns >= end_ns {
-                return;
+                return Ok(());
             }
-            self.rings.wait(&self.next_wait(Duration::from_nanos(end_ns - now_ns)));
+            let wait = self.next_wait(Duration::from_nanos(end_ns - now_ns));
+            self.rings.wait(&wait).map_err(|errno| SensorError::Wait(errno.into()))?;
         }
     }
 
