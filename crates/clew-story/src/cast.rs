@@ -23,8 +23,9 @@ pub(crate) struct Cast {
 }
 
 /// Who did the steps, and the ancestors that lead from them to the parent of the root's process.
-pub(crate) fn cast(steps: &[&Node]) -> Cast {
-    let anchors = anchors(steps);
+pub(crate) fn cast(steps: &[&Node], root_parent: Option<ProcessKey>) -> Cast {
+    let mut anchors = anchors(steps);
+    anchors.extend(root_parent);
     let mut facts: BTreeMap<ProcessKey, &ProcessFacts> = BTreeMap::new();
     let mut parents: BTreeMap<ProcessKey, ProcessKey> = BTreeMap::new();
     for node in steps {

@@ -12,7 +12,7 @@ use clew_event::story::EdgeClass;
 use serde::{Deserialize, Serialize};
 
 use crate::key::Key;
-use crate::servers::Servers;
+use crate::known::Known;
 use crate::tie::{Ancestor, CAUSAL_BITS, Tie, Via, is_about_start};
 use crate::trail::{Handle, Moment, Trail, Visit};
 
@@ -154,13 +154,15 @@ impl Forest {
     pub(crate) fn cause_of(
         &self,
         finding: &Finding,
-        servers: &Servers,
+        known: &Known,
         horizon: Duration,
     ) -> Option<Tie> {
+        let container = finding.subject.container.as_ref();
         let lineage = &finding.subject.lineage;
         lineage.iter().enumerate().find_map(|(here, facts)| {
             let trail = self.trails.get(&Key::process(facts.key))?;
             let was_found_at_start = self.was_found_at_start(trail);
+            let is_topmost = here + 1 == lineage.len();
             let near = trail
                 .before((finding.time, finding.id))
                 .take_while(|visit| finding.time.since(visit.at.0) <= horizon);
@@ -170,8 +172,9 @@ impl Forest {
                         facts,
                         here,
                         there: usize::from(visit.distance),
-                        is_topmost: here + 1 == lineage.len(),
-                        is_server: servers.has(facts.key),
+                        is_topmost: is_topmost
+                            && !known.first_processes.is_beside(facts.key, container),
+                        is_server: known.servers.has(facts.key),
                         was_found_at_start,
                     };
                     ancestor.is_cause(visit.at.0, finding.time)

@@ -4,8 +4,7 @@
 //! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
 //! did, and how such lines meet), `score` (when it is told), `tell`, `cast`, `impact` and
 //! `narrative` (how it is told), [`layout`] (how it is drawn), [`attack`] (names). `key` and
-//! `trail` are how findings find one another; `servers` and `blindness` are what plain events
-//! teach.
+//! `trail` are how findings find one another; `known` and `blindness` are what plain events teach.
 //!
 //! Invariant: a finding has at most one parent, always an earlier one, so the whole is a forest
 //! and shared values cannot chain unrelated findings together. The same findings give the same
@@ -15,9 +14,13 @@
 pub mod attack;
 mod blindness;
 mod cast;
+mod first_processes;
 mod forest;
 mod impact;
 mod key;
+mod known;
+#[cfg(test)]
+mod laws;
 pub mod layout;
 mod line;
 mod lines;

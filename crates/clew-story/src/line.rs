@@ -33,7 +33,8 @@ pub(crate) struct Line {
     rules: BTreeMap<String, usize>,
     /// Findings beyond the bounds: only counted.
     pub(crate) untold: u64,
-    pub(crate) is_seeded: bool,
+    /// Rules that gave it a seed.
+    seeds: BTreeSet<String>,
     /// The values by which it meets other lines.
     pub(crate) keys: BTreeSet<(Key, Shared)>,
     /// Its place in the order in which lines are let go.
@@ -49,6 +50,16 @@ impl Line {
     /// Values by which one line meets others.
     pub(crate) const KEYS_MAX: usize = 8;
 
+    pub(crate) fn is_seeded(&self) -> bool {
+        !self.seeds.is_empty()
+    }
+
+    /// True where it has a seed of a rule that the other line has not. A line that only does
+    /// again what another did is a recurrence (a health check, a nightly job), not its next step.
+    pub(crate) fn goes_beyond(&self, other: &Self) -> bool {
+        self.seeds.iter().any(|rule| !other.rules.contains_key(rule))
+    }
+
     /// True where a finding of this rule would only be counted.
     pub(crate) fn is_full_for(&self, rule: &str) -> bool {
         Self::MEMBERS_MAX <= self.members
@@ -57,12 +68,14 @@ impl Line {
 
     /// Adds a finding; true where that changes whom the line can meet.
     pub(crate) fn add(&mut self, finding: &Finding, seed_bits: f64) -> bool {
-        let before = (self.is_seeded, self.keys.len());
+        let before = (self.seeds.len(), self.keys.len());
         self.members += 1;
         *self.rules.entry(finding.rule.clone()).or_default() += 1;
-        self.is_seeded |= seed_bits <= finding.bits;
+        if seed_bits <= finding.bits && !self.seeds.contains(&finding.rule) {
+            self.seeds.insert(finding.rule.clone());
+        }
         self.age.1 = self.age.1.max(finding.time);
-        if self.is_seeded {
+        if self.is_seeded() {
             self.age.0 = self.age.0.max(Rank::Seeded);
         }
         let keys = [
@@ -75,7 +88,7 @@ impl Line {
                 self.keys.insert(key);
             }
         }
-        before != (self.is_seeded, self.keys.len())
+        before != (self.seeds.len(), self.keys.len())
     }
 }
 

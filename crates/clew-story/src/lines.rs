@@ -12,8 +12,8 @@ use clew_event::{Finding, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::forest::Forest;
+use crate::known::Known;
 use crate::line::{Ages, Line, Rank};
-use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::tie::{CAUSAL_BITS, Shared, Tie, Via, per_day, price};
 use crate::trail::{Handle, Trail, Visit, decay};
@@ -38,7 +38,7 @@ pub(crate) struct Change {
 /// What ties are judged by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judgment<'a> {
-    pub(crate) servers: &'a Servers,
+    pub(crate) known: &'a Known,
     pub(crate) settings: &'a Settings,
 }
 
@@ -72,7 +72,7 @@ impl Lines {
     /// Lets an earlier finding of the same kind stand in the place of a later one.
     pub(crate) fn replace(&mut self, handle: Handle, finding: Finding, by: Judgment) -> Change {
         let mut moved = BTreeSet::from([handle, self.forest.line_root(handle)]);
-        let cause = self.forest.cause_of(&finding, by.servers, by.settings.horizon);
+        let cause = self.forest.cause_of(&finding, by.known, by.settings.horizon);
         self.forest.replace(handle, finding);
         self.forest.link(handle, cause);
         moved.extend(self.adopt(handle, by));
@@ -84,7 +84,7 @@ impl Lines {
         let mut moved = BTreeSet::new();
         for kin in self.forest.later_kin(handle) {
             let Some(node) = self.forest.node(kin) else { continue };
-            let cause = self.forest.cause_of(&node.finding, by.servers, by.settings.horizon);
+            let cause = self.forest.cause_of(&node.finding, by.known, by.settings.horizon);
             let is_better = cause.is_some() && cause != node.parent;
             if is_better {
                 moved.insert(self.forest.line_root(kin));
@@ -165,7 +165,7 @@ impl Lines {
         let (Some(line), Some(node)) = (self.lines.get(&root), self.forest.node(root)) else {
             return later;
         };
-        if !line.is_seeded {
+        if !line.is_seeded() {
             return later;
         }
         let at = node.at();
@@ -187,7 +187,7 @@ impl Lines {
         leave: impl Fn(&mut Trail, Handle),
     ) -> BTreeSet<Handle> {
         let mut later = BTreeSet::new();
-        for &(key, _) in line.keys.iter().filter(|_| line.is_seeded) {
+        for &(key, _) in line.keys.iter().filter(|_| line.is_seeded()) {
             let trail = self.forest.trail_mut(key);
             let own = trail.visits().iter().find(|visit| visit.node == root).copied();
             let Some(own) = own else { continue };
@@ -259,7 +259,7 @@ impl Lines {
 
     /// The earlier line with a seed that shares a value worth the most bits.
     fn shared_meeting(&self, root: Handle, by: Judgment) -> Option<Tie> {
-        let line = self.lines.get(&root).filter(|line| line.is_seeded)?;
+        let line = self.lines.get(&root).filter(|line| line.is_seeded())?;
         let mut best: Option<Tie> = None;
         for &(key, value) in &line.keys {
             let Some(trail) = self.forest.trail(key) else { continue };
@@ -278,7 +278,11 @@ impl Lines {
         let (at, now) = (node.at(), node.finding.time);
         let before: f64 = trail.before(at).map(|visit| decay(visit.at.0, now)).sum();
         let weight_all = before + trail.older_weight(now);
-        let others = trail.before(at).take(Self::CANDIDATES_MAX);
+        let is_next = |other: &&Visit| {
+            let (own, other) = (self.lines.get(&root), self.lines.get(&other.node));
+            own.zip(other).is_some_and(|(own, other)| own.goes_beyond(other))
+        };
+        let others = trail.before(at).filter(is_next).take(Self::CANDIDATES_MAX);
         let ties = others.filter_map(|other| {
             let members = self.forest.line(other.node).into_iter();
             let earlier = members.filter_map(|member| {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::blindness::Blindness;
 use crate::key::Key;
+use crate::known::Known;
 use crate::line::Rank;
 use crate::lines::{Change, Judgment, Lines};
 use crate::score::{self, Looks};
-use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::tell::{self, Scene};
 use crate::trail::{Handle, Trail};
@@ -24,7 +24,7 @@ pub struct Stories {
     settings: Settings,
     counts: Counts,
     lines: Lines,
-    servers: Servers,
+    known: Known,
     blindness: Blindness,
     looks: Looks,
     /// Stories told and still growing, in the order in which they were first told.
@@ -62,10 +62,20 @@ struct Told {
     /// changes the root, and not the name under which people know the story.
     id: StoryId,
     revision: u32,
-    /// The root when it was first told.
-    root: Handle,
+    /// The root of the line that weighed most when it was last told: where that line goes, the
+    /// story goes, for others may turn out to belong elsewhere.
+    anchor: Handle,
+    /// Findings it was last told with.
+    members: usize,
     root_finding: FindingId,
     span: (TimestampNs, TimestampNs),
+}
+
+impl Told {
+    /// The last revision of a story that is none of its own.
+    fn closed(&self, why: String) -> Story {
+        tell::closed((self.id, self.revision + 1), (self.root_finding, self.span), why)
+    }
 }
 
 impl Stories {
@@ -80,7 +90,7 @@ impl Stories {
             settings,
             counts: Counts::default(),
             lines: Lines::default(),
-            servers: Servers::default(),
+            known: Known::default(),
             blindness: Blindness::default(),
             looks: Looks::default(),
             told: BTreeMap::new(),
@@ -93,7 +103,7 @@ impl Stories {
     /// serve many. Costs a comparison for other events.
     pub fn observe(&mut self, event: &Event) {
         self.blindness.observe(event);
-        self.servers.observe(event);
+        self.known.observe(event);
     }
 
     /// Takes one finding, and appends a revision of each story it changes.
@@ -133,8 +143,8 @@ impl Stories {
             self.counts.findings_counted += 1;
             return self.repeat(twin, finding);
         }
-        let by = Judgment { servers: &self.servers, settings: &self.settings };
-        let cause = self.lines.forest.cause_of(finding, by.servers, by.settings.horizon);
+        let by = Judgment { known: &self.known, settings: &self.settings };
+        let cause = self.lines.forest.cause_of(finding, by.known, by.settings.horizon);
         if let Some(untold) = self.lines.count_untold(finding, cause.as_ref()) {
             self.counts.findings_counted += 1;
             let top = cause.map(|tie| self.lines.forest.top(tie.to));
@@ -143,7 +153,7 @@ impl Stories {
             return Change { tops, has_moved: false };
         }
         self.make_room();
-        let by = Judgment { servers: &self.servers, settings: &self.settings };
+        let by = Judgment { known: &self.known, settings: &self.settings };
         let cause = cause.filter(|tie| self.lines.forest.node(tie.to).is_some());
         self.lines.add(stripped(finding), cause, by)
     }
@@ -154,7 +164,7 @@ impl Stories {
         node.repeats += 1;
         let (repeats, at) = (node.repeats, node.at());
         if (finding.time, finding.id) < at {
-            let by = Judgment { servers: &self.servers, settings: &self.settings };
+            let by = Judgment { known: &self.known, settings: &self.settings };
             return self.lines.replace(twin, stripped(finding), by);
         }
         let top = Some(self.lines.forest.top(twin)).filter(|_| repeats.is_power_of_two());
@@ -212,7 +222,7 @@ impl Stories {
         let mut by_top: BTreeMap<Handle, u64> = BTreeMap::new();
         let mut absorbed: Vec<(u64, u64)> = Vec::new();
         for (&number, told) in &self.told {
-            let top = self.lines.forest.top(told.root);
+            let top = self.lines.forest.top(told.anchor);
             if let Some(&elder) = by_top.get(&top) {
                 absorbed.push((number, elder));
             } else {
@@ -223,9 +233,19 @@ impl Stories {
         for (number, elder) in absorbed {
             let into = self.told.get(&elder).map(|told| told.id);
             if let (Some(gone), Some(into)) = (self.told.remove(&number), into) {
-                let root = (gone.root_finding, gone.span);
-                revisions.push(tell::absorbed((gone.id, gone.revision + 1), root, into));
+                let why = format!("Part of story {into}, as evidence that came later shows.");
+                revisions.push(gone.closed(why));
             }
+        }
+    }
+
+    /// Takes a story back that lost findings to another and cannot stand without them.
+    fn retract(&mut self, top: Handle, number: u64, revisions: &mut Vec<Story>) {
+        self.by_top.remove(&top);
+        if let Some(gone) = self.told.remove(&number) {
+            let why = "Taken back: what made it a story belongs to another, as evidence that came \
+                       later shows.";
+            revisions.push(gone.closed(why.to_owned()));
         }
     }
 
@@ -235,8 +255,14 @@ impl Stories {
         let likelihood = score::weigh(&self.lines.forest, &members);
         let number = self.by_top.get(&top).copied();
         let bits_needed = self.looks.bits_needed(self.now, &self.settings);
-        if number.is_none() && !(self.has_seed(&members) && bits_needed <= likelihood.bits()) {
-            return;
+        let is_story = self.has_seed(&members) && bits_needed <= likelihood.bits();
+        match number.and_then(|number| Some((number, self.told.get(&number)?.members))) {
+            Some((number, members_told)) if !is_story && members.len() < members_told => {
+                self.retract(top, number, revisions);
+                return;
+            }
+            None if !is_story => return,
+            Some(_) | None => {}
         }
         let lines = members.iter().filter_map(|&member| self.lines.line(member));
         let untold: u64 = lines.map(|line| line.untold).sum();
@@ -250,14 +276,18 @@ impl Stories {
         };
         let Some(mut story) = tell::story(top, &scene) else { return };
         let next = self.counts.stories_told;
+        let id = self.free_id(story.root.finding);
+        let anchor = self.heaviest_line(&members).unwrap_or(top);
         let told = self.told.entry(number.unwrap_or(next)).or_insert_with(|| Told {
-            id: story_id(story.root.finding),
+            id,
             revision: 0,
-            root: top,
+            anchor,
+            members: 0,
             root_finding: story.root.finding,
             span: story.span,
         });
         told.revision += 1;
+        (told.anchor, told.members) = (anchor, members.len());
         told.span = story.span;
         story.id = told.id;
         story.revision = told.revision;
@@ -269,16 +299,38 @@ impl Stories {
         revisions.push(story);
     }
 
+    /// Root of the line with the most bits in its findings; of two, the earlier.
+    fn heaviest_line(&self, members: &[Handle]) -> Option<Handle> {
+        let forest = &self.lines.forest;
+        let roots = members.iter().filter(|&&member| self.lines.line(member).is_some());
+        let weighed = roots.filter_map(|&root| {
+            let line = forest.line(root).into_iter().filter_map(|member| forest.node(member));
+            let bits: f64 = line.map(|node| node.finding.bits).sum();
+            Some((bits, std::cmp::Reverse(forest.node(root)?.at()), root))
+        });
+        let heaviest = weighed.max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        heaviest.map(|(_, _, root)| root)
+    }
+
+    /// An id for a story that begins with this finding. Another open story may bear its first
+    /// one: it began with this finding too, until evidence that came later moved it elsewhere.
+    fn free_id(&self, root: FindingId) -> StoryId {
+        let is_free = |id: &StoryId| self.told.values().all(|told| told.id != *id);
+        let ids = (0..=self.told.len() as u64).map(|count| story_id(root, count));
+        ids.into_iter().find(is_free).unwrap_or_default()
+    }
+
     fn has_seed(&self, members: &[Handle]) -> bool {
         let mut lines = members.iter().filter_map(|&member| self.lines.line(member));
-        lines.any(|line| line.is_seeded)
+        lines.any(|line| line.is_seeded())
     }
 }
 
-/// The story that begins with this finding.
-fn story_id(root: FindingId) -> StoryId {
+/// The `count`-th story that begins with this finding.
+fn story_id(root: FindingId, count: u64) -> StoryId {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"story");
+    hasher.update(&count.to_le_bytes());
     hasher.update(&root.0.to_be_bytes());
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::story::{Edge, Impact, Root, Severity, Step};
-use clew_event::{BootId, EventId, Finding, FindingId, Story, StoryId, TimestampNs};
+use clew_event::{BootId, EventId, Finding, FindingId, ProcessKey, Story, StoryId, TimestampNs};
 
 use crate::attack::technique;
 use crate::blindness::Blindness;
@@ -39,20 +39,21 @@ pub(crate) fn story(top: Handle, scene: &Scene) -> Option<Story> {
     let span = (root.finding.time, all.last()?.finding.time);
     let findings: Vec<&Finding> = all.iter().map(|node| &node.finding).collect();
     let told = selected(&all);
-    let cast = cast(&told);
+    let origin = origin(root, scene);
+    let cast = cast(&told, origin.1);
     let repeats: u64 = all.iter().map(|node| node.repeats).sum();
     let impact = impact::impact(&findings);
     let excess = scene.likelihood.bits() - scene.bits_needed;
     let mut story = Story {
         id: StoryId::default(),
         revision: 0,
-        title: title(root, &findings),
+        title: title(root, origin.0.process, &findings),
         severity: impact::severity(excess, impact.level, &findings),
         likelihood_bits: scene.likelihood.bits(),
         impact,
         techniques: techniques(&findings),
         entities: entities(&findings),
-        root: root_of(root),
+        root: origin.0,
         steps: told.iter().map(|node| step(scene.forest, node)).collect(),
         steps_untold: (all.len() - told.len()) as u64 + scene.untold + repeats,
         blind_spots: scene.blindness.tell(&boots(&findings), span),
@@ -66,27 +67,26 @@ pub(crate) fn story(top: Handle, scene: &Scene) -> Option<Story> {
     Some(story)
 }
 
-/// The last revision of a story that turned out to be part of another.
-pub(crate) fn absorbed(
+/// The last revision of a story that is no longer one of its own, and why.
+pub(crate) fn closed(
     (id, revision): (StoryId, u32),
     (finding, span): (FindingId, (TimestampNs, TimestampNs)),
-    into: StoryId,
+    why: String,
 ) -> Story {
-    let sentence = format!("This is part of story {into}, as evidence that came later shows.");
     Story {
         id,
         revision,
-        title: format!("Part of story {into}"),
+        title: why.clone(),
         severity: Severity::Low,
         likelihood_bits: 0.0,
         impact: Impact::default(),
         techniques: Vec::new(),
         entities: Vec::new(),
-        root: Root { finding, process: None, sentence: sentence.clone() },
+        root: Root { finding, process: None, sentence: why.clone() },
         steps: Vec::new(),
         steps_untold: 0,
         blind_spots: Vec::new(),
-        narrative: sentence,
+        narrative: why,
         processes: Vec::new(),
         parents: Vec::new(),
         span,
@@ -132,10 +132,11 @@ fn boots(findings: &[&Finding]) -> BTreeSet<BootId> {
     processes.map(|process| process.key.boot).collect()
 }
 
-fn title(root: &Node, findings: &[&Finding]) -> String {
+fn title(root: &Node, process: Option<ProcessKey>, findings: &[&Finding]) -> String {
     const TACTICS_MAX: usize = 6;
     let lineage = &root.finding.subject.lineage;
-    let who = match lineage.as_slice() {
+    let above = lineage.iter().position(|facts| Some(facts.key) == process).unwrap_or(0);
+    let who = match lineage.get(above..).unwrap_or_default() {
         [] => words::headline(&root.finding),
         [process] => words::quoted(&process.name),
         [process, parent, ..] => {
@@ -166,22 +167,45 @@ fn title(root: &Node, findings: &[&Finding]) -> String {
     }
 }
 
-fn root_of(root: &Node) -> Root {
-    let place = words::place(&root.finding);
-    let sentence = match root.finding.subject.lineage.as_slice() {
-        [] => format!("{} {place}", words::deed(&root.finding)),
-        [process] => format!("{} ran {place}.", words::command(process)),
-        [process, parent, ..] if is_about_start(&root.finding) => {
+/// Where the story began, and the parent of the process that began it.
+///
+/// The process is the first finding's own, or the ancestor by which the findings of the first
+/// line are tied, where that lies above: a shell whose children alone were found.
+fn origin(root: &Node, scene: &Scene) -> (Root, Option<ProcessKey>) {
+    let finding = &root.finding;
+    let place = words::place(finding);
+    let lineage = &finding.subject.lineage;
+    let above = common_ancestor(root, scene);
+    let process = lineage.get(above);
+    let parent = lineage.get(above + 1);
+    let sentence = match (process, parent) {
+        (None, _) => format!("{} {place}", words::deed(finding)),
+        (Some(process), None) => format!("{} ran {place}.", words::command(process)),
+        (Some(process), Some(parent)) if 0 < above || is_about_start(finding) => {
             format!("{} started {} {place}.", words::process(parent), words::command(process))
         }
-        [process, parent, ..] => format!(
+        (Some(process), Some(parent)) => format!(
             "{}, a child of {}, ran {place}.",
             words::command(process),
             words::process(parent)
         ),
     };
-    let process = root.finding.subject.lineage.first().map(|process| process.key);
-    Root { finding: root.finding.id, process, sentence }
+    let process = process.map(|process| process.key);
+    (Root { finding: finding.id, process, sentence }, parent.map(|parent| parent.key))
+}
+
+/// Generations from the root finding's process up to the topmost that ties its line together.
+fn common_ancestor(root: &Node, scene: &Scene) -> usize {
+    let ties = scene.members.iter().filter_map(|&member| {
+        let tie = scene.forest.node(member)?.parent.as_ref()?;
+        match tie.via {
+            Via::Process { ancestor, .. } => Some(ancestor),
+            Via::File { .. } | Via::Shared { .. } => None,
+        }
+    });
+    let ancestors: BTreeSet<ProcessKey> = ties.collect();
+    let lineage = &root.finding.subject.lineage;
+    lineage.iter().rposition(|process| ancestors.contains(&process.key)).unwrap_or(0)
 }
 
 fn step(forest: &Forest, node: &Node) -> Step {

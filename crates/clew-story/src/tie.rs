@@ -92,7 +92,8 @@ pub(crate) struct Ancestor<'a> {
     pub(crate) here: usize,
     /// Generations above the earlier finding's process.
     pub(crate) there: usize,
-    /// True for the topmost process that is known, usually the container's first.
+    /// True for the topmost process that is known, unless it was started beside the container's
+    /// first.
     pub(crate) is_topmost: bool,
     /// True where it takes connections and so acts for many.
     pub(crate) is_server: bool,
@@ -103,7 +104,8 @@ pub(crate) struct Ancestor<'a> {
 impl Ancestor<'_> {
     /// True where this common ancestor makes the two findings one causal line.
     ///
-    /// - The same process did both, unless it is a server.
+    /// - The same process did both. A server only if its own start was a finding (a back door
+    ///   that listens), for it acts for many.
     /// - One is a descendant of the other: if the ancestor's own start was a finding, or it was
     ///   young then, or the two follow closely. A server found once is no cause of all it serves.
     /// - Both are descendants of one errand that itself did nothing of note.
@@ -111,7 +113,8 @@ impl Ancestor<'_> {
         let age_at = |time: TimestampNs| time.since(self.facts.started).as_secs();
         let is_short = |seconds: u64| seconds <= ERRAND_SECONDS_MAX;
         if self.is_server {
-            return false;
+            let is_same = (self.here, self.there) == (0, 0);
+            return is_same && self.was_found_at_start;
         }
         match (self.here, self.there) {
             (0, 0) => true,
