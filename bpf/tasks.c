@@ -20,8 +20,8 @@ int list_tasks(struct bpf_iter__task *ctx)
 		return 0;
 	/* Whoever reads the list is the sensor; only here it learns its pid in the initial
 	 * namespace. */
-	if (ctx->meta->seq_num == 0 && set->ignored_tgid == ~0u)
-		set->ignored_tgid = bpf_get_current_pid_tgid() >> 32;
+	if (ctx->meta->seq_num == 0)
+		set->own_tgid = bpf_get_current_pid_tgid() >> 32;
 	if (task->pid != task->tgid)
 		return 0;
 	struct scratch *s = begin(&task_scratch, sizeof(struct clew_exec));

@@ -32,12 +32,12 @@ static __always_inline struct scratch *begin_call(u16 kind, u32 size, struct pt_
 						  long result)
 {
 	struct clew_config *set = settings();
-	if (!set || bpf_get_current_pid_tgid() >> 32 == set->ignored_tgid)
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (!set || (task->tgid == set->own_tgid && !set->is_own_reported))
 		return 0;
 	struct scratch *s = begin(&call_scratch, size);
 	if (!s)
 		return 0;
-	struct task_struct *task = bpf_get_current_task_btf();
 	if (!identify(&s->header, kind, task))
 		return 0;
 	s->header.cgroup = cgroup_of(task);

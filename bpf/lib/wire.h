@@ -453,14 +453,17 @@ _Static_assert(__builtin_offsetof(struct clew_kernel, other) == 88, "other");
 
 /* What user space tells the programs before they run. */
 struct clew_config {
-	/* Thread-group id of the sensor, whose system calls are not reported; 0 for none, `u32::MAX` until the sensor reads its list of tasks and so learns it. */
-	__u32 ignored_tgid;
+	/* Thread-group id of the sensor; it learns it when it reads its list of tasks. */
+	__u32 own_tgid;
+	/* 1 where the sensor's own system calls are reported too. */
+	__u32 is_own_reported;
 	/* Hierarchy whose cgroups name containers, `CGROUP_*`. */
 	__u32 cgroup_hierarchy;
 };
-_Static_assert(sizeof(struct clew_config) == 8, "clew_config");
-_Static_assert(__builtin_offsetof(struct clew_config, ignored_tgid) == 0, "ignored_tgid");
-_Static_assert(__builtin_offsetof(struct clew_config, cgroup_hierarchy) == 4, "cgroup_hierarchy");
+_Static_assert(sizeof(struct clew_config) == 12, "clew_config");
+_Static_assert(__builtin_offsetof(struct clew_config, own_tgid) == 0, "own_tgid");
+_Static_assert(__builtin_offsetof(struct clew_config, is_own_reported) == 4, "is_own_reported");
+_Static_assert(__builtin_offsetof(struct clew_config, cgroup_hierarchy) == 8, "cgroup_hierarchy");
 
 /* What one CPU counted since the sensor began. */
 struct clew_counts {

@@ -284,7 +284,7 @@ impl Sensor {
 
     /// Whether pids in `/proc` are those of the kernel's records.
     fn is_initial_namespace(&self) -> bool {
-        self.t0.configuration().is_ok_and(|config| config.ignored_tgid == std::process::id())
+        self.t0.configuration().is_ok_and(|config| config.own_tgid == std::process::id())
     }
 }
 
@@ -301,8 +301,9 @@ fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), S
         Some(Controller::Memory) => CGROUP_MEMORY,
         Some(Controller::Pids) => CGROUP_PIDS,
     };
-    let ignored_tgid = if settings.is_self_reported { 0 } else { u32::MAX };
-    t0.configure(&Config { ignored_tgid, cgroup_hierarchy }).map_err(SensorError::Unusable)?;
+    let is_own_reported = u32::from(settings.is_self_reported);
+    let config = Config { own_tgid: 0, is_own_reported, cgroup_hierarchy };
+    t0.configure(&config).map_err(SensorError::Unusable)?;
     // Reading the start of the list tells the programs who the sensor is.
     let mut list = t0.list().map_err(SensorError::Unusable)?;
     list.read(&mut [0]).map_err(SensorError::List)?;

@@ -255,9 +255,10 @@ records! {
 
     /// What user space tells the programs before they run.
     struct Config = "clew_config" {
-        /// Thread-group id of the sensor, whose system calls are not reported; 0 for none,
-        /// `u32::MAX` until the sensor reads its list of tasks and so learns it.
-        ignored_tgid: u32,
+        /// Thread-group id of the sensor; it learns it when it reads its list of tasks.
+        own_tgid: u32,
+        /// 1 where the sensor's own system calls are reported too.
+        is_own_reported: u32,
         /// Hierarchy whose cgroups name containers, `CGROUP_*`.
         cgroup_hierarchy: u32,
     }

@@ -1,0 +1,158 @@
+//! Processes and cgroups as the sensor tells them.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use clew_event::EventKind;
+use clew_event::container::Lifecycle;
+use clew_event::kernel::KernelOperation;
+use clew_event::process::ExecutedFlags;
+
+use crate::watch::watch;
+
+#[test]
+fn the_stream_begins_with_the_node_and_what_runs_on_it() {
+    let Some(seen) = watch(|_| {}) else { return };
+    let EventKind::NodeStarted(node) = &seen.bootstrap[0].kind else {
+        panic!("not the node: {:?}", seen.bootstrap[0])
+    };
+    assert_eq!(node.tiers.first().map(String::as_str), Some("T0"));
+    let own = seen.bootstrap.iter().find_map(|event| match &event.kind {
+        EventKind::Running(running) if event.actor?.process.pid == std::process::id() => {
+            Some(running)
+        }
+        _ => None,
+    });
+    let own = own.expect("this process runs");
+    let exe = std::env::current_exe().expect("a path");
+    assert_eq!(own.exe.to_string(), exe.display().to_string());
+    assert!(own.argv.as_bytes().starts_with(exe.to_str().expect("utf-8").as_bytes()));
+    assert_eq!(own.parent.pid, std::os::unix::process::parent_id());
+    let cgroups = seen.bootstrap.iter().filter(|e| matches!(e.kind, EventKind::Cgroup(_)));
+    assert!(cgroups.count() > 0, "the root is always there");
+}
+
+#[test]
+fn an_exec_tells_script_interpreter_arguments_and_parent() {
+    let Some(seen) = watch(|folder| {
+        let script = folder.join("script");
+        fs::write(&script, "#!/bin/sh\nexit 7\n").expect("a file");
+        fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("a mode");
+        let status = Command::new(&script)
+            .args(["one", "two words"])
+            .env("LD_LIBRARY_PATH", "/x")
+            .env("AWS_SECRET_ACCESS_KEY", "hunter2")
+            .current_dir(folder)
+            .status();
+        assert_eq!(status.expect("runs").code(), Some(7));
+    }) else {
+        return;
+    };
+    let (actor, executed) = seen.exec_named("script");
+    let script = seen.folder.join("script").display().to_string();
+    assert_eq!(executed.filename.to_string(), script);
+    let shell = fs::canonicalize("/bin/sh").expect("a shell").display().to_string();
+    assert_eq!(executed.exe.to_string(), shell);
+    let argv = format!("/bin/sh\0{script}\0one\0two words\0");
+    assert_eq!(executed.argv.as_bytes(), argv.as_bytes());
+    assert_eq!(executed.cwd.to_string(), seen.folder.display().to_string());
+    assert_eq!(executed.parent, seen.own_key());
+    let environment = executed.surroundings.as_ref().expect("always").environment.as_bytes();
+    let has = |part: &[u8]| environment.windows(part.len()).any(|found| found == part);
+    assert!(has(b"LD_LIBRARY_PATH=/x\0") && has(b"AWS_SECRET_ACCESS_KEY\0"));
+    assert!(!has(b"hunter2"), "a secret left the sensor");
+    let forked = seen.events.iter().find_map(|event| match &event.kind {
+        EventKind::Forked(forked) if forked.child == actor.process => Some(forked),
+        _ => None,
+    });
+    assert_eq!(forked.expect("a fork").parent, seen.own_key());
+    let exit = seen.events.iter().find_map(|event| match &event.kind {
+        EventKind::Exited(exited) if event.actor?.process == actor.process => Some(exited),
+        _ => None,
+    });
+    assert_eq!(exit.map(|exit| (exit.status, exit.signal)), Some((7, 0)));
+}
+
+#[test]
+fn events_come_in_order_of_time() {
+    let Some(seen) = watch(|_| {
+        for _ in 0..20 {
+            Command::new("/bin/true").status().expect("runs");
+        }
+    }) else {
+        return;
+    };
+    let live = seen.events.iter().filter(|event| event.actor.is_some());
+    assert!(live.is_sorted_by_key(|event| event.time), "out of order");
+    let ids: std::collections::BTreeSet<_> = seen.events.iter().map(|event| event.id).collect();
+    assert_eq!(ids.len(), seen.events.len(), "an id is not unique");
+}
+
+#[test]
+fn a_program_in_memory_is_told_as_such() {
+    let Some(seen) = watch(|_| {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let mut memory = File::from(rustix::fs::memfd_create("hidden", flags).expect("made"));
+        memory.write_all(&fs::read("/bin/true").expect("reads")).expect("writes");
+        let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+        Command::new(path).arg("in-memory").status().expect("runs");
+    }) else {
+        return;
+    };
+    let executed = seen.exec_with("in-memory\0").1;
+    assert!(executed.flags.has(ExecutedFlags::MEMFD | ExecutedFlags::UNLINKED));
+    assert_eq!(executed.exe, "/memfd:hidden".into());
+    let made = seen.kernel(KernelOperation::MemoryFile);
+    assert_eq!(made.path, "hidden".into());
+}
+
+#[test]
+fn a_program_of_a_writable_layer_is_told_apart_from_one_of_the_image() {
+    let Some(seen) = watch(|folder| {
+        // An overlay cannot lie on another one, so its layers lie in memory.
+        let script = "mount -t tmpfs none $PWD && cd $PWD && mkdir lower upper work merged \
+             && cp /bin/true lower/image && cp /bin/true upper/dropped \
+             && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work o merged \
+             && merged/image && merged/dropped";
+        let mut shell = Command::new("unshare");
+        let status = shell.args(["-m", "sh", "-c", script]).current_dir(folder).status();
+        assert!(status.expect("runs").success());
+    }) else {
+        return;
+    };
+    let is_upper = |name| seen.exec_named(name).1.flags.has(ExecutedFlags::UPPER_LAYER);
+    assert!(is_upper("dropped") && !is_upper("image"));
+    let mounted = seen.kernel_all(KernelOperation::Mount);
+    assert!(mounted.iter().any(|mount| mount.result == 0), "{mounted:?}");
+}
+
+#[test]
+fn a_cgroup_is_told_when_it_comes_and_goes() {
+    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .into_iter()
+        .find(|root| fs::exists(format!("{root}/cgroup.procs")).unwrap_or(false));
+    let Some(root) = root else {
+        eprintln!("skipped: no version 2 cgroups are mounted");
+        return;
+    };
+    let name = format!("clew-test-{}", std::process::id());
+    let Some(seen) = watch(|_| {
+        fs::create_dir(format!("{root}/{name}")).expect("a cgroup");
+        fs::remove_dir(format!("{root}/{name}")).expect("removed");
+    }) else {
+        return;
+    };
+    let changes = seen.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Cgroup(cgroup) if cgroup.path.to_string() == format!("/{name}") => {
+            Some((cgroup.lifecycle, cgroup.cgroup))
+        }
+        _ => None,
+    });
+    let changes: Vec<_> = changes.collect();
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert_eq!((changes[0].0, changes[1].0), (Lifecycle::Started, Lifecycle::Stopped));
+    assert_eq!(changes[0].1, changes[1].1);
+}

@@ -1,0 +1,11 @@
+//! What the sensor sees of a real kernel.
+//!
+//! Needs root and BPF; without them every test says so and does nothing. A test watches itself:
+//! it acts, makes a directory of a name of its own as a mark, and polls until the mark is seen.
+
+mod files;
+mod life;
+mod losses;
+mod privileges;
+mod sockets;
+mod watch;
