@@ -2,7 +2,7 @@
 //!
 //! Whatever a machine can check about the form of this repository is checked here, so that people
 //! can look at meaning. Reading order: [`tree`] (which files there are), [`tidy`] (one small
-//! function a check), [`codegen`] (files written from Rust), [`bench`] (figures and ratios).
+//! function a check), [`codegen`] (files written from Rust), [`mod@bench`] (figures and ratios).
 
 #![forbid(unsafe_code)]
 
