@@ -1,7 +1,7 @@
 //! Plain data that every other crate speaks: events, entities, ids, fields, findings, stories.
 //!
 //! Reading order: [`id`] and [`time`] (what a thing is called and when), [`text`] (bytes from
-//! hostile places), [`event`] with one module a family ([`process`], [`file`], [`socket`],
+//! hostile places), [`event`] with one module a family ([`process`], [`mod@file`], [`socket`],
 //! [`privilege`], [`kernel`], [`container`], [`control_plane`], [`http`]), [`field`] (the names
 //! rules use), and what comes out: [`finding`], [`story`], [`complaint`].
 //!
