@@ -10,14 +10,23 @@
 #![forbid(unsafe_code)]
 
 pub mod alert;
+mod collect;
+mod compile;
+mod condition;
 pub mod diagnostic;
+mod fields;
+mod items;
+mod judge;
 pub mod load;
 mod output;
 mod rule;
 mod rule_set;
+mod substitute;
+mod traced;
+mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Severity, render};
-pub use load::{Loaded, Matching, Options, SourceFile, load};
+pub use load::{Loaded, Matching, NotRunnable, Options, RuleFacts, SourceFile, Status, load};
 pub use output::Output;
 pub use rule::{Rule, RuleIndex};
 pub use rule_set::RuleSet;

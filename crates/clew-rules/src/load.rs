@@ -1,7 +1,15 @@
 //! From files to a rule set.
 
-use clew_event::Priority;
+mod rules;
 
+use clew_event::{EventType, Priority};
+
+use crate::collect::Collected;
+use crate::compile::Macros;
+use crate::diagnostic::{Code, Problem, Report, Severity};
+use crate::items::read_item;
+use crate::substitute::Lists;
+use crate::yaml::{self, FileError};
 use crate::{Diagnostic, RuleSet};
 
 /// A rule file: its name for messages, and its text.
@@ -30,11 +38,13 @@ pub struct Options {
     pub matching: Matching,
     /// Rules less urgent than this are checked, but never match.
     pub priority_min: Priority,
+    /// Rules that the files disable match too.
+    pub includes_disabled: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { matching: Matching::All, priority_min: Priority::Debug }
+        Self { matching: Matching::All, priority_min: Priority::Debug, includes_disabled: false }
     }
 }
 
@@ -47,8 +57,30 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// How many rules the files define.
     pub rules_defined: usize,
-    /// Rules that are right but ask for fields that Clew does not provide yet, with those fields.
+    /// Rules that are right but ask for what Clew does not provide yet, with what that is.
     pub not_runnable: Vec<NotRunnable>,
+    /// What is known of each rule that the files define, in order of definition.
+    pub facts: Vec<RuleFacts>,
+    /// Name and values of each list, lists in it expanded.
+    pub lists: Vec<(String, Vec<String>)>,
+}
+
+impl Loaded {
+    /// How many diagnostics are errors.
+    #[must_use]
+    pub fn error_count(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many diagnostics are warnings.
+    #[must_use]
+    pub fn warning_count(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
 }
 
 /// A rule that is right, but asks for what Clew does not provide yet.
@@ -56,8 +88,38 @@ pub struct Loaded {
 pub struct NotRunnable {
     /// Name of the rule.
     pub rule: String,
-    /// Names of the fields, in ascending order, each once.
+    /// Names of the fields, in ascending order, each once; `evt.type=name` for an event type.
     pub fields: Vec<String>,
+}
+
+/// What is known of a rule before any event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// Its name.
+    pub name: String,
+    /// Fields that its condition uses with their arguments, in ascending order.
+    pub condition_fields: Vec<String>,
+    /// Fields that its output names, in ascending order.
+    pub output_fields: Vec<String>,
+    /// Event types for which it can match, in ascending order.
+    pub event_types: Vec<EventType>,
+    /// Why it does not match, or that it can.
+    pub status: Status,
+}
+
+/// Whether a rule can match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It can.
+    Runs,
+    /// The files disable it.
+    Disabled,
+    /// It is less urgent than was asked for.
+    LessUrgent,
+    /// It asks for what Clew does not provide yet.
+    NotRunnable,
+    /// It has a mistake, or is for a source that is not known.
+    Refused,
 }
 
 /// Reads `files` in order, later ones changing what earlier ones define.
@@ -65,6 +127,54 @@ pub struct NotRunnable {
 /// Never fails: a mistake is a diagnostic, and everything that does not depend on it still loads.
 #[must_use]
 pub fn load(files: &[SourceFile], options: &Options) -> Loaded {
-    let _ = (files, options);
-    Loaded::default()
+    let mut report = Report::default();
+    let collected = collect(files, &mut report);
+    let mut lists = Lists::new(&collected, &mut report);
+    let mut macros = Macros::new(&collected, &mut lists, &mut report);
+    let mut loaded = rules::compile(&collected, &mut lists, &mut macros, options, &mut report);
+    for (name, place) in macros.unused() {
+        let message = format!("no rule uses macro `{name}`");
+        report.warning(Problem::new(Code::UnusedMacro, place, message));
+    }
+    for (name, place) in lists.unused() {
+        let message = format!("nothing uses list `{name}`");
+        report.warning(Problem::new(Code::UnusedList, place, message));
+    }
+    let texts = |items: &[crate::traced::Traced]| {
+        items.iter().map(|item| item.as_str().to_owned()).collect()
+    };
+    loaded.lists = lists.iter().map(|(name, items)| (name.to_owned(), texts(items))).collect();
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    loaded.diagnostics = report.finish(&names);
+    loaded
+}
+
+fn collect(files: &[SourceFile], report: &mut Report) -> Collected {
+    let mut collected = Collected::default();
+    for (number, file) in (0..).zip(files) {
+        let read = yaml::read(&file.text, number);
+        for node in &read.items {
+            if let Some(item) = read_item(node, report) {
+                collected.take(item, report);
+            }
+        }
+        for error in read.errors {
+            report.error(file_problem(error));
+        }
+    }
+    collected
+}
+
+fn file_problem(error: FileError) -> Problem {
+    match error {
+        FileError::Syntax(place, message) => {
+            Problem::new(Code::NotYaml, place, format!("this is not YAML: {message}"))
+                .help("items before this place are loaded, those behind it are not")
+        }
+        FileError::NotASequence(place) => {
+            Problem::new(Code::NotASequence, place, "a rule file has to be a list of items")
+                .help("start each rule with `- rule:`")
+        }
+        FileError::Limit(place, message) => Problem::new(Code::FileLimit, place, message),
+    }
 }

@@ -23,9 +23,9 @@ pub struct Rule {
     pub techniques: Vec<String>,
     /// The sentence with its `%field`s, as the files say it.
     pub output: String,
-    /// File of its first definition.
-    pub file: String,
-    /// Line of its first definition in that file, from 1.
+    /// Number of the file that defines it, in the order given to `load`.
+    pub file: u32,
+    /// Line of its definition in that file, from 1.
     pub line: u32,
 }
 

@@ -1,0 +1,65 @@
+//! Slots and predicates of a rule set, each kept once.
+
+use clew_event::Field;
+use rustc_hash::FxHashMap;
+
+use crate::condition::{Modifier, Operator};
+use crate::judge::graph::{Graph, NodeId, PredicateId};
+use crate::judge::predicate::{Extract, Predicate, Slot};
+
+/// What all conditions share while they are compiled.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    pub graph: Graph,
+    pub predicates: Vec<Predicate>,
+    pub slots: Vec<Field>,
+    slot_ids: FxHashMap<Field, Slot>,
+    predicate_ids: FxHashMap<Key, PredicateId>,
+}
+
+/// What makes two comparisons the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub left: Extract,
+    /// `None` for `exists`.
+    pub operator: Option<Operator>,
+    pub modifier: Option<Modifier>,
+    pub right: RightKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum RightKey {
+    Nothing,
+    Values(Vec<Box<[u8]>>),
+    Extract(Extract),
+}
+
+impl Pool {
+    pub(super) fn slot(&mut self, field: Field) -> Slot {
+        if let Some(slot) = self.slot_ids.get(&field) {
+            return *slot;
+        }
+        let slot = Slot(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        self.slots.push(field.clone());
+        self.slot_ids.insert(field, slot);
+        slot
+    }
+
+    /// The node of a comparison; `make` is called where it is a new one.
+    pub(super) fn predicate<E>(
+        &mut self,
+        key: Key,
+        make: impl FnOnce() -> Result<Predicate, E>,
+    ) -> Result<NodeId, E> {
+        let id = match self.predicate_ids.get(&key) {
+            Some(id) => *id,
+            None => {
+                let id = PredicateId(u32::try_from(self.predicates.len()).unwrap_or(u32::MAX));
+                self.predicates.push(make()?);
+                self.predicate_ids.insert(key, id);
+                id
+            }
+        };
+        Ok(self.graph.predicate(id))
+    }
+}
