@@ -14,7 +14,7 @@
 //! that is killed leaves everything up to there. Without its index a tape is read just as well,
 //! the index only saves the scan before a seek.
 //!
-//! Reading order: [`format`] (the bytes), [`writer`], [`reader`] over a `window`, `seek`.
+//! Reading order: [`mod@format`] (the bytes), [`writer`], [`reader`] over a `window`, `seek`.
 //! Invariant: whatever the bytes, reading ends, takes a few blocks of memory, and either gives
 //! back exactly what was appended or says what is missing.
 

@@ -1,0 +1,48 @@
+// The line at the top: how things stand, each second.
+
+import { h } from "./dom.js";
+import { count } from "./words.js";
+
+function figure(label, value, attributes = {}) {
+  return h("div", attributes, h("dd", {}, value), h("dt", {}, label));
+}
+
+/** Draws the status into `line`. */
+export function drawStatus(line, status, isConnected) {
+  if (!isConnected) {
+    line.replaceChildren(
+      h("div", { class: "is-away" }, h("dt", {}, "Not connected"), h("dd", {}, "asking again")),
+    );
+    return;
+  }
+  if (!status) {
+    return;
+  }
+  const lost = status.lost_total;
+  line.replaceChildren(
+    figure("events/s", count(status.events_per_second)),
+    figure("lost", count(lost), {
+      class: lost > 0 ? "is-lossy" : null,
+      title: lost > 0 ? "Lost events lower what the stories can claim" : null,
+    }),
+    figure("findings", count(status.findings_total)),
+    figure("stories", count(status.stories_open)),
+  );
+}
+
+/** What is watched and what is not, for the foot of the list. */
+export function sources(status) {
+  if (!status) {
+    return null;
+  }
+  const spots = status.blind_spots;
+  return h(
+    "section",
+    { class: "watch" },
+    h("h2", {}, "What is watched"),
+    h("ul", { class: "plain" }, status.sources.map((source) => h("li", {}, source))),
+    spots.length > 0 ? h("h2", {}, "Blind spots") : null,
+    h("ul", { class: "plain" }, spots.map((spot) => h("li", {}, spot))),
+    h("p", { class: "fine" }, `Clew ${status.version}`),
+  );
+}
