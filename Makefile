@@ -52,4 +52,4 @@ check-deny:
 	scripts/deny
 
 check-tests:
-	cargo test --workspace $(LOCKED)
+	scripts/check-tests $(LOCKED)
