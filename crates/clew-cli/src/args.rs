@@ -1,0 +1,117 @@
+//! What can be asked on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Follows the thread of an attack through a cloud application: sees, knows, tells.
+#[derive(Debug, Parser)]
+#[command(name = "clew", version, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch this machine: sensor, engine, store and page in one process.
+    Run(RunArgs),
+    /// Record what the sensor sees to a tape, without judging it.
+    Record(RecordArgs),
+    /// Judge tapes as if they happened now; the same tape always gives the same output.
+    Replay(ReplayArgs),
+    /// Say what Clew can see here, what it is blind to, and how to mend that.
+    Doctor(DoctorArgs),
+    /// Work with rule files.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check rule files: every mistake with its place and the way out.
+    Check(CheckArgs),
+}
+
+/// Which rules judge.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct RuleArgs {
+    /// Rule file or directory in Falco's format, loaded after the default rules; may be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Leave out the rules that come with Clew.
+    #[arg(long)]
+    pub(crate) no_default_rules: bool,
+    /// Behave as another engine does, quirks included.
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) compat: Option<Compat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compat {
+    /// Falco: the first matching rule of an event ends its evaluation.
+    Falco,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// Tapes to judge instead of watching this machine.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    /// Where stories are kept [default: /var/lib/clew as root, else ~/.local/share/clew].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Address of the page; only loopback addresses are taken.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7373")]
+    pub(crate) listen: SocketAddr,
+    /// Also record everything that the sensor sees to this tape.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Print JSON lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RecordArgs {
+    /// The tape to write.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Stop after this many seconds; else at an interrupt.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    /// Tapes; several are merged in event time.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    /// Print JSON lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// Rule files or directories, in the order in which they are loaded.
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print JSON lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

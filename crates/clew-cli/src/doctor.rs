@@ -1,0 +1,74 @@
+//! `clew doctor`: what Clew can see here, what it is blind to, and how to mend that.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::Exit;
+use crate::args::DoctorArgs;
+use crate::print::{self, Form};
+
+/// How long a container runtime may take to answer.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    is_available: bool,
+    /// True where Clew cannot watch the machine at all without it.
+    is_needed: bool,
+    /// What was found.
+    reason: String,
+    /// What to do; empty where nothing is to be done.
+    fix: String,
+}
+
+/// Looks at everything and says what it found.
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
+    let form = Form::of_flag(args.json);
+    let mut out = io::stdout().lock();
+    let checks = checks();
+    for check in &checks {
+        match form {
+            Form::Json => print::json_line(&mut out, "check", check)?,
+            Form::Human => {
+                let mark = match (check.is_available, check.is_needed) {
+                    (true, _) => "ok     ",
+                    (false, true) => "MISSING",
+                    (false, false) => "absent ",
+                };
+                writeln!(out, "{mark}  {:<28} {}", check.name, check.reason)?;
+                if !check.fix.is_empty() {
+                    writeln!(out, "{:>9}{:<28} {}", "", "", check.fix)?;
+                }
+            }
+        }
+    }
+    let is_able = checks.iter().all(|check| check.is_available || !check.is_needed);
+    if form == Form::Human && !is_able {
+        writeln!(out, "Clew cannot watch this machine yet; it can replay tapes.")?;
+    }
+    Ok(if is_able { Exit::Done } else { Exit::Unable })
+}
+
+fn checks() -> Vec<Check> {
+    let sensor = clew_sensor::probe().into_iter().map(|capability| Check {
+        name: capability.name,
+        is_available: capability.is_available,
+        is_needed: capability.is_needed,
+        reason: capability.reason,
+        fix: capability.fix,
+    });
+    let runtimes =
+        clew_sensor::containers::probe(RUNTIME_PATIENCE).into_iter().map(|runtime| Check {
+            name: runtime.name,
+            is_available: runtime.is_available,
+            is_needed: false,
+            reason: runtime.reason,
+            fix: runtime.fix,
+        });
+    sensor.chain(runtimes).collect()
+}

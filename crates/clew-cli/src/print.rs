@@ -1,0 +1,180 @@
+//! Shows findings, stories and complaints: as JSON lines for machines, as text for people.
+//!
+//! The JSON lines are the machine interface that `ARCHITECTURE.md` fixes. In text, everything
+//! that came from a watched machine is escaped, so that no name can act on a terminal.
+
+use std::io::{self, Write};
+
+use clew_event::finding::{Finding, Priority};
+use clew_event::story::{Severity, Story};
+use clew_event::text::escaped;
+use clew_event::{Complaint, TimestampNs};
+use serde::Serialize;
+
+/// For whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// One JSON object a line.
+    Json,
+    /// Text for people.
+    Human,
+}
+
+impl Form {
+    /// The form that `--json` asks for.
+    pub(crate) const fn of_flag(is_json: bool) -> Self {
+        if is_json { Self::Json } else { Self::Human }
+    }
+}
+
+/// What a run or replay came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Summary {
+    /// Events judged.
+    pub(crate) events: u64,
+    /// Findings made.
+    pub(crate) findings: u64,
+    /// Stories told.
+    pub(crate) stories: u64,
+    /// Events that were lost before they could be judged.
+    pub(crate) lost: u64,
+    /// Complaints about the input.
+    pub(crate) complaints: u64,
+    /// From the first event to the last, by the clock of the events, so that two replays of a
+    /// tape print the same.
+    pub(crate) seconds: f64,
+}
+
+/// A line of the machine interface: the value with its type before it.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    r#type: &'a str,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+/// Writes one line of the machine interface.
+pub(crate) fn json_line(
+    out: &mut impl Write,
+    kind: &str,
+    value: &impl Serialize,
+) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line { r#type: kind, value })?;
+    writeln!(out)
+}
+
+/// Writes one finding.
+pub(crate) fn finding(out: &mut impl Write, form: Form, finding: &Finding) -> io::Result<()> {
+    if form == Form::Json {
+        return json_line(out, "finding", finding);
+    }
+    writeln!(
+        out,
+        "{}  {:<9} {}  {}",
+        clock(finding.time),
+        priority(finding.priority),
+        escaped(finding.rule.as_bytes()),
+        escaped(finding.output.as_bytes()),
+    )
+}
+
+/// Writes one revision of a story.
+pub(crate) fn story(out: &mut impl Write, form: Form, story: &Story) -> io::Result<()> {
+    if form == Form::Json {
+        return json_line(out, "story", story);
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "STORY {}  revision {}  {}  {:.0} bits",
+        story.id,
+        story.revision,
+        severity(story.severity),
+        story.likelihood_bits
+    )?;
+    for line in story.narrative.lines() {
+        writeln!(out, "  {}", escaped(line.as_bytes()))?;
+    }
+    writeln!(out)
+}
+
+/// Writes one complaint.
+pub(crate) fn complaint(out: &mut impl Write, form: Form, complaint: &Complaint) -> io::Result<()> {
+    if form == Form::Json {
+        return json_line(out, "complaint", complaint);
+    }
+    let Complaint { file, r#where, code, message } = complaint;
+    writeln!(out, "{}: {where}: {message} [{code}]", escaped(file.as_bytes()))
+}
+
+/// Writes what it all came to.
+pub(crate) fn summary(out: &mut impl Write, form: Form, summary: &Summary) -> io::Result<()> {
+    if form == Form::Json {
+        return json_line(out, "summary", summary);
+    }
+    let Summary { events, findings, stories, lost, complaints, seconds } = summary;
+    writeln!(
+        out,
+        "{events} events in {seconds:.1} s, {lost} lost, {complaints} complaints: \
+         {findings} findings, {stories} stories"
+    )
+}
+
+/// Time of day to the millisecond: enough to follow, short enough to read.
+fn clock(time: TimestampNs) -> String {
+    let mut clock = time.time_of_day();
+    clock.truncate("00:00:00.000".len());
+    clock
+}
+
+fn priority(priority: Priority) -> String {
+    priority.name().to_uppercase().chars().take("EMERGENCY".len()).collect()
+}
+
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "MEDIUM",
+        Severity::High => "HIGH",
+        Severity::Critical => "CRITICAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_line_names_its_type_first() {
+        let mut out = Vec::new();
+        let summary = Summary { events: 3, seconds: 1.5, ..Summary::default() };
+        super::summary(&mut out, Form::Json, &summary).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"type\":\"summary\",\"events\":3,\"findings\":0,\"stories\":0,\"lost\":0,\
+             \"complaints\":0,\"seconds\":1.5}\n"
+        );
+    }
+
+    #[test]
+    fn no_name_acts_on_the_terminal() {
+        let mut out = Vec::new();
+        let hostile = Complaint {
+            file: "a\x1b[2Jb".into(),
+            r#where: "byte 0".into(),
+            code: "tape-truncated".into(),
+            message: "it ends early".into(),
+        };
+        complaint(&mut out, Form::Human, &hostile).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a\\x1b[2Jb: byte 0: it ends early [tape-truncated]\n"
+        );
+    }
+
+    #[test]
+    fn the_clock_shows_milliseconds() {
+        let time = TimestampNs::from_unix_ns(1_764_007_322_123_456_789);
+        assert_eq!(clock(time), "18:02:02.123");
+    }
+}

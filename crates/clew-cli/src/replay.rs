@@ -1,0 +1,144 @@
+//! `clew replay`: tapes judged as if they happened now.
+//!
+//! Nothing here reads a clock: two replays of the same tapes print the same bytes.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clew_engine::{Engine, Output, Settings};
+use clew_event::{Complaint, Event, TimestampNs};
+use clew_store::tape::TapeReader;
+
+use crate::Exit;
+use crate::args::ReplayArgs;
+use crate::engine;
+use crate::print::{self, Form, Summary};
+
+/// Judges the tapes and prints what follows.
+pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit> {
+    let form = Form::of_flag(args.json);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut engine = Engine::new(engine::rules(&args.rules)?, Settings::default());
+    let mut tapes = Tapes::open(&args.files);
+    let mut output = Output::default();
+    let mut span: Option<(TimestampNs, TimestampNs)> = None;
+    for item in tapes.by_ref() {
+        match item {
+            Ok(event) => {
+                let (first, last) = span.unwrap_or((event.time, event.time));
+                span = Some((first.min(event.time), last.max(event.time)));
+                engine.step(&event, &mut output);
+                print_output(&mut out, form, &mut output)?;
+            }
+            Err(complaint) => print::complaint(&mut out, form, &complaint)?,
+        }
+    }
+    let counts = engine.counts();
+    let summary = Summary {
+        events: counts.events,
+        findings: counts.findings,
+        stories: engine.stories().counts().stories_told,
+        lost: counts.lost,
+        complaints: tapes.complaints,
+        seconds: span.map_or(0.0, |(first, last)| last.since(first).as_secs_f64()),
+    };
+    print::summary(&mut out, form, &summary)?;
+    out.flush()?;
+    Ok(if tapes.is_any_readable { Exit::Done } else { Exit::BadInput })
+}
+
+fn print_output(out: &mut impl Write, form: Form, output: &mut Output) -> io::Result<()> {
+    for finding in &output.findings {
+        print::finding(out, form, finding)?;
+    }
+    for story in &output.stories {
+        print::story(out, form, story)?;
+    }
+    output.clear();
+    Ok(())
+}
+
+/// Several tapes as one stream in event time; each tape keeps its own order.
+#[derive(Debug)]
+pub(crate) struct Tapes {
+    readers: Vec<Head>,
+    waiting: Vec<Complaint>,
+    /// Complaints given so far.
+    pub(crate) complaints: u64,
+    /// At least one file could be read as a tape.
+    pub(crate) is_any_readable: bool,
+}
+
+/// One tape and its next event.
+#[derive(Debug)]
+struct Head {
+    reader: TapeReader<BufReader<File>>,
+    next: Option<Event>,
+}
+
+impl Tapes {
+    /// Opens all files; one that cannot be opened is a complaint, the others are read.
+    pub(crate) fn open(files: &[PathBuf]) -> Self {
+        let mut tapes = Self {
+            readers: Vec::new(),
+            waiting: Vec::new(),
+            complaints: 0,
+            is_any_readable: false,
+        };
+        for path in files {
+            let name = path.display().to_string();
+            match File::open(path) {
+                Ok(file) => match TapeReader::open(&name, BufReader::new(file)) {
+                    Ok(reader) => {
+                        tapes.is_any_readable = true;
+                        let mut head = Head { reader, next: None };
+                        head.advance(&mut tapes.waiting);
+                        tapes.readers.push(head);
+                    }
+                    Err(complaint) => tapes.waiting.push(complaint),
+                },
+                Err(error) => tapes.waiting.push(Complaint {
+                    file: name,
+                    r#where: "file".into(),
+                    code: "file-unreadable".into(),
+                    message: error.to_string(),
+                }),
+            }
+        }
+        tapes
+    }
+}
+
+impl Head {
+    /// Reads up to the next event; complaints on the way are kept aside.
+    fn advance(&mut self, complaints: &mut Vec<Complaint>) {
+        self.next = loop {
+            match self.reader.next() {
+                Some(Ok(event)) => break Some(event),
+                Some(Err(complaint)) => complaints.push(complaint),
+                None => break None,
+            }
+        };
+    }
+}
+
+impl Iterator for Tapes {
+    type Item = Result<Event, Complaint>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if !self.waiting.is_empty() {
+            self.complaints += 1;
+            return Some(Err(self.waiting.remove(0)));
+        }
+        let earliest = self
+            .readers
+            .iter_mut()
+            .filter(|head| head.next.is_some())
+            .min_by_key(|head| head.next.as_ref().map(|event| event.time))?;
+        let event = earliest.next.take()?;
+        earliest.advance(&mut self.waiting);
+        Some(Ok(event))
+    }
+}

@@ -1,0 +1,244 @@
+//! `clew run`: sensor, engine, store and page in one process.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clew_engine::{Engine, Output, Settings, State};
+use clew_event::{Event, EventKind};
+use clew_sensor::Sensor;
+use clew_server::{Server, Status};
+use clew_store::Store;
+use clew_store::tape::TapeWriter;
+
+use crate::Exit;
+use crate::args::RunArgs;
+use crate::engine;
+use crate::live::{self, POLL_SPAN, Stop};
+use crate::print::{self, Form};
+use crate::record;
+use crate::replay::Tapes;
+use crate::sink::Sink;
+
+/// How often the figures are shown.
+const STATUS_SPAN: Duration = Duration::from_secs(1);
+/// How often the engine's state is kept: what a crash costs at most.
+const SNAPSHOT_SPAN: Duration = Duration::from_secs(60);
+
+/// Watches until an interrupt comes. Without the privilege to watch it says so, and still serves
+/// what the store holds.
+pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
+    let stop = Stop::on_interrupt()?;
+    let form = Form::of_flag(args.json);
+    let rules = engine::rules(&args.rules)?;
+    let state = state_directory(args.state.as_deref())?;
+    let store = Store::open(&state).context("cannot open the store")?;
+    let mut source = Source::open(args);
+    let engine = match store.load_snapshot()? {
+        Some(snapshot) if matches!(source, Source::Sensor(_)) => resume(rules, &snapshot),
+        _ => Engine::new(rules, Settings::default()),
+    };
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        started: live::now(),
+        sources: vec![source.name().into()],
+        ..Status::default()
+    };
+    let settings = clew_server::Settings { address: args.listen, ..Default::default() };
+    let page = Server::start(&settings, store.reader()?, status.clone())
+        .with_context(|| format!("cannot serve the page at {}", args.listen))?;
+    eprintln!("page: {}", page.url());
+    let mut watch = Watch {
+        engine,
+        tape: args.record.as_deref().map(record::create).transpose()?,
+        sink: Sink::start(store, Some(page), form),
+        figures: Figures::of(status),
+        is_quiet: args.json || !std::io::stderr().is_terminal(),
+    };
+    watch.follow(&mut source, &stop)?;
+    watch.finish()?;
+    Ok(if matches!(source, Source::Nothing) { Exit::Unable } else { Exit::Done })
+}
+
+/// The engine as it was left, or a new one where its state cannot be read.
+fn resume(rules: clew_rules::RuleSet, snapshot: &[u8]) -> Engine {
+    match State::read(snapshot) {
+        Ok(state) => Engine::resume(rules, state),
+        Err(error) => {
+            eprintln!("beginning with an empty state: {}", live::chain(&error));
+            Engine::new(rules, Settings::default())
+        }
+    }
+}
+
+/// Where the state is kept, made if it is not there.
+fn state_directory(given: Option<&Path>) -> Result<PathBuf> {
+    let home =
+        || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/clew"));
+    let directory = match given {
+        Some(directory) => directory.to_owned(),
+        None if clew_sensor::is_root() => PathBuf::from("/var/lib/clew"),
+        None => match home() {
+            Some(directory) => directory,
+            None => bail!("no home directory is known: say `--state DIR`"),
+        },
+    };
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make the state directory `{}`", directory.display()))?;
+    Ok(directory)
+}
+
+/// Where events come from.
+enum Source {
+    Sensor(Box<Sensor>),
+    Tapes(Tapes),
+    Nothing,
+}
+
+impl Source {
+    fn open(args: &RunArgs) -> Self {
+        if !args.files.is_empty() {
+            return Self::Tapes(Tapes::open(&args.files));
+        }
+        match Sensor::start(clew_sensor::Settings::default()) {
+            Ok(sensor) => Self::Sensor(Box::new(sensor)),
+            Err(error) => {
+                let _ = live::unable(&error);
+                eprintln!("the page shows what the store holds; interrupt to stop");
+                Self::Nothing
+            }
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Sensor(_) => "kernel sensor",
+            Self::Tapes(_) => "tape",
+            Self::Nothing => "none",
+        }
+    }
+
+    /// Adds the next events; waits for them at most [`POLL_SPAN`].
+    fn poll(&mut self, events: &mut Vec<Event>) -> Result<()> {
+        /// Events of a tape taken at once, so that an interrupt is noticed.
+        const TAPED_EVENTS_MAX: usize = 4096;
+        match self {
+            Self::Sensor(sensor) => sensor.poll(POLL_SPAN, events)?,
+            Self::Tapes(tapes) => {
+                for item in tapes.take(TAPED_EVENTS_MAX) {
+                    match item {
+                        Ok(event) => events.push(event),
+                        Err(complaint) => {
+                            print::complaint(&mut std::io::stderr(), Form::Human, &complaint)?;
+                        }
+                    }
+                }
+                if events.is_empty() {
+                    std::thread::sleep(POLL_SPAN);
+                }
+            }
+            Self::Nothing => std::thread::sleep(POLL_SPAN),
+        }
+        Ok(())
+    }
+}
+
+/// The figures of the status line, and when they were last shown.
+struct Figures {
+    status: Status,
+    shown: Instant,
+    kept: Instant,
+}
+
+impl Figures {
+    fn of(status: Status) -> Self {
+        let now = Instant::now();
+        Self { status, shown: now, kept: now }
+    }
+}
+
+/// Everything that follows events.
+struct Watch {
+    engine: Engine,
+    tape: Option<TapeWriter<BufWriter<File>>>,
+    sink: Sink,
+    figures: Figures,
+    is_quiet: bool,
+}
+
+impl Watch {
+    fn follow(&mut self, source: &mut Source, stop: &Stop) -> Result<()> {
+        let mut events = Vec::new();
+        while !stop.is_asked() {
+            events.clear();
+            source.poll(&mut events)?;
+            self.take_in(&events)?;
+            self.show_figures()?;
+            self.keep_state()?;
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, events: &[Event]) -> Result<()> {
+        let mut output = Output::default();
+        for event in events {
+            if let Some(tape) = &mut self.tape {
+                tape.append(event)?;
+            }
+            if let EventKind::NodeStarted(node) = &event.kind {
+                self.figures.status.blind_spots.clone_from(&node.blind_spots);
+            }
+            self.engine.step(event, &mut output);
+        }
+        if !output.findings.is_empty() || !output.stories.is_empty() {
+            self.sink.send(output)?;
+        }
+        Ok(())
+    }
+
+    fn show_figures(&mut self) -> Result<()> {
+        let span = self.figures.shown.elapsed();
+        if span < STATUS_SPAN {
+            return Ok(());
+        }
+        let counts = self.engine.counts();
+        let stories = self.engine.stories().counts();
+        self.figures.shown = Instant::now();
+        let status = &mut self.figures.status;
+        let rate = (counts.events - status.events_total) as f64 / span.as_secs_f64();
+        status.events_total = counts.events;
+        status.events_per_second = rate;
+        status.lost_total = counts.lost;
+        status.findings_total = counts.findings;
+        status.stories_open = stories.stories_open;
+        self.sink.status(status.clone())?;
+        if !self.is_quiet {
+            let mut err = std::io::stderr();
+            write!(
+                err,
+                "\r\x1b[K{rate:.0} events/s  {} lost  {} findings  {} stories",
+                counts.lost, counts.findings, stories.stories_told
+            )?;
+            err.flush()?;
+        }
+        Ok(())
+    }
+
+    fn keep_state(&mut self) -> Result<()> {
+        if self.figures.kept.elapsed() < SNAPSHOT_SPAN {
+            return Ok(());
+        }
+        self.figures.kept = Instant::now();
+        self.sink.state(self.engine.snapshot()?, live::now())
+    }
+
+    fn finish(self) -> Result<()> {
+        if let Some(tape) = self.tape {
+            tape.finish()?;
+        }
+        self.sink.state(self.engine.snapshot()?, live::now())?;
+        self.sink.close()
+    }
+}

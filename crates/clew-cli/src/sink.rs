@@ -1,0 +1,119 @@
+//! Where findings and stories go: printed, kept in the store, shown on the page.
+//!
+//! It runs on a thread of its own, so that a slow disk never delays the sensor's ring. The queue
+//! to it is bounded by [`BATCHES_MAX`]; when it is full the engine waits, the ring fills, and the
+//! kernel counts what it then drops: nothing is lost unseen.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result, anyhow};
+use clew_engine::Output;
+use clew_event::TimestampNs;
+use clew_server::{ServerHandle, Status, Update};
+use clew_store::{Batch, Retention, Store};
+
+use crate::print::{self, Form};
+
+/// Batches that may wait.
+const BATCHES_MAX: usize = 256;
+
+/// One thing to put away.
+#[derive(Debug)]
+enum Parcel {
+    Output(Output),
+    Status(Status),
+    State { snapshot: Vec<u8>, now: TimestampNs },
+}
+
+/// The thread that prints, keeps and shows; joined by [`Sink::close`].
+#[derive(Debug)]
+pub(crate) struct Sink {
+    sender: SyncSender<Parcel>,
+    thread: JoinHandle<Result<()>>,
+}
+
+impl Sink {
+    /// Starts the thread.
+    pub(crate) fn start(store: Store, page: Option<ServerHandle>, form: Form) -> Self {
+        let (sender, receiver) = sync_channel(BATCHES_MAX);
+        let thread = std::thread::spawn(move || put_away(&receiver, store, page, form));
+        Self { sender, thread }
+    }
+
+    /// Hands over what the engine gave; waits while the queue is full.
+    pub(crate) fn send(&self, output: Output) -> Result<()> {
+        self.hand(Parcel::Output(output))
+    }
+
+    /// Hands over the figures of this second.
+    pub(crate) fn status(&self, status: Status) -> Result<()> {
+        self.hand(Parcel::Status(status))
+    }
+
+    /// Hands over the engine's state as it is `now`; what is too old by then is let go.
+    pub(crate) fn state(&self, snapshot: Vec<u8>, now: TimestampNs) -> Result<()> {
+        self.hand(Parcel::State { snapshot, now })
+    }
+
+    fn hand(&self, parcel: Parcel) -> Result<()> {
+        self.sender.send(parcel).map_err(|_| anyhow!("the store's thread ended early"))
+    }
+
+    /// Waits until everything is put away.
+    pub(crate) fn close(self) -> Result<()> {
+        drop(self.sender);
+        self.thread.join().map_err(|_| anyhow!("the store's thread panicked"))?
+    }
+}
+
+fn put_away(
+    parcels: &Receiver<Parcel>,
+    mut store: Store,
+    page: Option<ServerHandle>,
+    form: Form,
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    for parcel in parcels {
+        match parcel {
+            Parcel::Output(output) => {
+                let Output { findings, stories, evidence: events } = &output;
+                let batch = Batch { findings, stories, events };
+                store.put(batch).context("cannot keep findings and stories")?;
+                show(&mut out, form, &output)?;
+                publish(page.as_ref(), &output);
+            }
+            Parcel::Status(status) => {
+                if let Some(page) = &page {
+                    page.publish(Update::Status(status));
+                }
+            }
+            Parcel::State { snapshot, now } => {
+                store.save_snapshot(&snapshot).context("cannot keep the state")?;
+                store.prune(now, &Retention::default()).context("cannot prune the store")?;
+            }
+        }
+    }
+    page.map_or(Ok(()), |page| page.stop().context("the page ended badly"))
+}
+
+fn show(out: &mut impl io::Write, form: Form, output: &Output) -> io::Result<()> {
+    for finding in &output.findings {
+        print::finding(out, form, finding)?;
+    }
+    for story in &output.stories {
+        print::story(out, form, story)?;
+    }
+    out.flush()
+}
+
+fn publish(page: Option<&ServerHandle>, output: &Output) {
+    let Some(page) = page else { return };
+    for finding in &output.findings {
+        page.publish(Update::of_finding(finding));
+    }
+    for story in &output.stories {
+        page.publish(Update::of_story(story));
+    }
+}

@@ -1,0 +1,81 @@
+//! The whole thread, live: a real attack in a real container becomes one told story.
+//!
+//! Runs `lab/demo.sh`, which fails unless there is exactly one story and it is whole, then
+//! replays the recorded tape without any privilege and compares.
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `nobody` of Debian: has no privilege.
+const UNPRIVILEGED_UID: u32 = 65534;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Why the demo cannot run here, if it cannot.
+fn hindrance() -> Option<&'static str> {
+    let answers = |program: &str, arguments: &[&str]| {
+        Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+    };
+    if !clew_sensor::is_root() {
+        return Some("it needs root");
+    }
+    if !answers("docker", &["info"]) {
+        return Some("it needs a Docker daemon; `scripts/setup test` installs and starts one");
+    }
+    None
+}
+
+fn replay(tape: &Path, arguments: &[&str]) -> io::Result<Output> {
+    Command::new(env!("CARGO_BIN_EXE_clew"))
+        .arg("replay")
+        .args(arguments)
+        .arg(tape)
+        .uid(UNPRIVILEGED_UID)
+        .output()
+}
+
+#[test]
+fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
+    if let Some(reason) = hindrance() {
+        eprintln!("SKIPPED: the demo: {reason}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("demo.tape");
+    let demo = Command::new(repository().join("lab/demo.sh"))
+        .args(["--clew", env!("CARGO_BIN_EXE_clew"), "--record"])
+        .arg(&tape)
+        .env("CLEW_LISTEN", "127.0.0.1:7374")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&demo.stdout);
+    assert!(demo.status.success(), "{told}\n{}", String::from_utf8_lossy(&demo.stderr));
+    make_readable(folder.path(), &tape).unwrap();
+
+    let first = replay(&tape, &[]).unwrap();
+    let second = replay(&tape, &[]).unwrap();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!(first.stdout, second.stdout, "two replays of one tape differ");
+    let lines = String::from_utf8(replay(&tape, &["--json"]).unwrap().stdout).unwrap();
+    let stories: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["type"] == "story")
+        .collect();
+    let narrative = stories.last().unwrap()["narrative"].as_str().unwrap();
+    let shown = narrative.lines().next().unwrap();
+    assert!(told.contains(shown), "replay tells another story than live:\n{narrative}\n{told}");
+}
+
+/// The tape and its folder, for everybody: the replay runs as nobody.
+fn make_readable(folder: &Path, tape: &Path) -> io::Result<()> {
+    use std::fs::{Permissions, set_permissions};
+    use std::io;
+    use std::os::unix::fs::PermissionsExt as _;
+    set_permissions(folder, Permissions::from_mode(0o755))?;
+    set_permissions(tape, Permissions::from_mode(0o644))
+}
