@@ -41,9 +41,9 @@ enum {
 static __always_inline void put_file(struct scratch *s, struct clew_file *record,
 				     struct file *file)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	record->inode = BPF_CORE_READ(inode, i_ino);
-	record->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	struct inode *inode = FIELD(file, file, f_inode);
+	record->inode = FIELD(inode, inode, i_ino);
+	record->device = FIELD(super_block, FIELD(inode, inode, i_sb), s_dev);
 	put_file_path(s, &record->path, file);
 }
 

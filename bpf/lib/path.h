@@ -32,8 +32,8 @@ static __always_inline bool put_component(struct scratch *s, u32 start, struct d
 	u32 cursor = s->cursor;
 	if (cursor > TEXT_START_MAX || cursor - start > PATH_BYTES_MAX - 256)
 		return false;
-	u32 size = BPF_CORE_READ(dentry, d_name.len);
-	const void *name = BPF_CORE_READ(dentry, d_name.name);
+	u32 size = FIELD(dentry, dentry, d_name.len);
+	const void *name = FIELD(dentry, dentry, d_name.name);
 	asm volatile("%0 &= 0xff" : "+r"(size));
 	asm volatile("%0 &= 0x3fff" : "+r"(cursor));
 	if (bpf_probe_read_kernel(&s->bytes[cursor], size, name))
@@ -60,19 +60,19 @@ static __noinline int put_path(struct scratch *s, struct clew_text *text, struct
 			is_whole = true;
 			break;
 		}
-		if (mnt && dentry == BPF_CORE_READ(mnt, mnt_root)) {
+		if (mnt && dentry == FIELD(vfsmount, mnt, mnt_root)) {
 			struct mount *here =
 				(void *)mnt - bpf_core_field_offset(struct mount, mnt);
-			struct mount *above = BPF_CORE_READ(here, mnt_parent);
+			struct mount *above = FIELD(mount, here, mnt_parent);
 			if (above == here || !above) {
 				is_whole = true;
 				break;
 			}
-			dentry = BPF_CORE_READ(here, mnt_mountpoint);
+			dentry = FIELD(mount, here, mnt_mountpoint);
 			mnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
 			continue;
 		}
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		struct dentry *parent = FIELD(dentry, dentry, d_parent);
 		if (!put_component(s, start, dentry))
 			break;
 		if (parent == dentry) {
@@ -89,7 +89,7 @@ static __noinline int put_path(struct scratch *s, struct clew_text *text, struct
 static __always_inline void put_file_path(struct scratch *s, struct clew_text *text,
 					  struct file *file)
 {
-	put_path(s, text, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	put_path(s, text, FIELD(file, file, f_path.dentry), FIELD(file, file, f_path.mnt));
 }
 
 static __always_inline void put_cwd(struct scratch *s, struct clew_text *text,

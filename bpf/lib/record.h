@@ -17,6 +17,19 @@
 #include <bpf/bpf_tracing.h>
 #include "lib/wire.h"
 
+/* A field behind an untyped pointer. From 6.2 the pointer can be given its type, and the field is
+ * one load with a fault handler; before, it is a call of `bpf_probe_read_kernel`. */
+#define FIELD(type, pointer, member)                                                               \
+	({                                                                                         \
+		struct type *___typed = (struct type *)(pointer);                                  \
+		typeof(___typed->member) ___value;                                                 \
+		if (bpf_ksym_exists(bpf_rdonly_cast))                                              \
+			___value = bpf_core_cast(___typed, struct type)->member;                   \
+		else                                                                               \
+			___value = BPF_CORE_READ(___typed, member);                                \
+		___value;                                                                          \
+	})
+
 #define NO_SYSCALL 0xffffffffu
 #define PF_KTHREAD 0x00200000
 

@@ -18,13 +18,13 @@ static __always_inline struct sock *sock_of(struct file *file)
 {
 	if (!file)
 		return 0;
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+	struct inode *inode = FIELD(file, file, f_inode);
+	if ((FIELD(inode, inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != SOCKFS_MAGIC)
+	if (FIELD(super_block, FIELD(inode, inode, i_sb), s_magic) != SOCKFS_MAGIC)
 		return 0;
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	struct socket *socket = FIELD(file, file, private_data);
+	return FIELD(socket, socket, sk);
 }
 
 static __always_inline void put_endpoint(struct clew_endpoint *end, struct sock *sk)
@@ -67,8 +67,8 @@ static __noinline int put_target(struct scratch *s, struct clew_target *target, 
 {
 	if (!file)
 		return 0;
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	struct inode *inode = FIELD(file, file, f_inode);
+	u32 type = FIELD(inode, inode, i_mode) & S_IFMT;
 	struct sock *sk = sock_of(file);
 	if (sk) {
 		put_endpoint(&target->endpoint, sk);
@@ -87,7 +87,7 @@ static __noinline int put_target(struct scratch *s, struct clew_target *target, 
 		target->kind = TARGET_PIPE;
 		return 0;
 	}
-	bool is_anonymous = BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_MAGIC;
+	bool is_anonymous = FIELD(super_block, FIELD(inode, inode, i_sb), s_magic) == ANON_INODE_MAGIC;
 	target->kind = is_anonymous ? TARGET_OTHER : TARGET_FILE;
 	put_file_path(s, &target->text, file);
 	return 0;
