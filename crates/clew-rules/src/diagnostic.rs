@@ -207,7 +207,7 @@ impl Report {
 
     /// All diagnostics in the order of the files, each once.
     pub(crate) fn finish(mut self, file_names: &[&str]) -> Vec<Diagnostic> {
-        self.entries.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));
+        self.entries.sort_by_key(|entry| (entry.place, entry.code));
         self.entries.dedup();
         let file_name = |place: Place| file_names.get(place.file as usize).copied();
         let diagnostic = |entry: Entry| Diagnostic {

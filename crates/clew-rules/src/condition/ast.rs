@@ -5,9 +5,9 @@ use crate::traced::Place;
 /// A condition or part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expr {
-    And(Vec<Expr>),
-    Or(Vec<Expr>),
-    Not(Box<Expr>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
     /// A macro by its name.
     Macro(Box<str>, Place),
     Check(Box<Check>),
@@ -48,7 +48,7 @@ pub(crate) struct FieldUse {
 pub(crate) enum Argument {
     Operand(Operand),
     Value(Value),
-    List(Vec<Argument>),
+    List(Vec<Self>),
 }
 
 /// A value as it is written, unescaped. Bytes, because `\xff` is one.

@@ -23,7 +23,7 @@ pub(crate) struct Exception {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Text(Traced),
-    List(Vec<Entry>),
+    List(Vec<Self>),
 }
 
 /// Comparison operators that an exception may name, without modifiers.

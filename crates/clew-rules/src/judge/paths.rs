@@ -17,9 +17,9 @@ pub(crate) struct PathPrefixes {
 struct Directory {
     /// True where a prefix ends here; then nothing is below.
     is_end: bool,
-    exact: FxHashMap<Box<[u8]>, Directory>,
+    exact: FxHashMap<Box<[u8]>, Self>,
     /// Patterns, in any order: one that matches is enough.
-    globs: Vec<(Box<[u8]>, Glob, Directory)>,
+    globs: Vec<(Box<[u8]>, Glob, Self)>,
 }
 
 impl PathPrefixes {

@@ -40,7 +40,7 @@ pub(crate) enum Test {
     NetworkIn(Box<[Network]>),
     NetworkDiffers(Network),
     /// Several tests, of which so many have to pass.
-    Several(Modifier, Box<[Test]>),
+    Several(Modifier, Box<[Self]>),
 }
 
 /// Addresses that share their first bits.

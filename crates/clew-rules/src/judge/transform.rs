@@ -26,7 +26,7 @@ pub(crate) struct Transformed {
 pub(crate) enum Input {
     Extract(Extract),
     Text(Box<[u8]>),
-    List(Box<[Input]>),
+    List(Box<[Self]>),
 }
 
 type Owned = FieldValue<'static>;
@@ -181,12 +181,9 @@ fn getopt(arguments: &[Vec<u8>], options: &[u8], selector: Option<u8>) -> Owned 
             _ => break,
         };
         for (index, &option) in cluster.iter().enumerate() {
-            let takes_value = match takes_value(options, option) {
-                Some(takes_value) => takes_value,
-                None => {
-                    found.push(b"?".to_vec());
-                    continue;
-                }
+            let Some(takes_value) = takes_value(options, option) else {
+                found.push(b"?".to_vec());
+                continue;
             };
             let name = vec![option];
             if !takes_value {
