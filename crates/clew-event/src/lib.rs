@@ -3,12 +3,14 @@
 //! Reading order: [`id`] and [`time`] (what a thing is called and when), [`text`] (bytes from
 //! hostile places), [`event`] with one module a family ([`process`], [`mod@file`], [`socket`],
 //! [`privilege`], [`kernel`], [`container`], [`control_plane`], [`http`]), [`field`] (the names
-//! rules use), and what comes out: [`finding`], [`story`], [`complaint`].
+//! rules use), and what comes out: [`finding`], [`story`], [`complaint`],
+//! with the names of [`attack`] techniques and the outward form of [`ocsf`].
 //!
 //! Invariant: nothing here reads a clock, does I/O or decides anything; every type serializes,
 //! so that a tape of events is the whole input of the engine.
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod complaint;
 pub mod container;
 pub mod control_plane;
@@ -20,6 +22,7 @@ pub mod finding;
 pub mod http;
 pub mod id;
 pub mod kernel;
+pub mod ocsf;
 pub mod privilege;
 pub mod process;
 pub mod socket;

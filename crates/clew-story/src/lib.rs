@@ -11,7 +11,6 @@
 //! stories in whatever order they come, within the bounds.
 #![forbid(unsafe_code)]
 
-pub mod attack;
 mod blindness;
 mod cast;
 mod first_processes;
@@ -38,5 +37,6 @@ mod tie;
 mod trail;
 mod words;
 
+pub use clew_event::attack;
 pub use settings::Settings;
 pub use stories::{Counts, Stories};
