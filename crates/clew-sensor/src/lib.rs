@@ -2,13 +2,15 @@
 //!
 //! Reading order: [`sensor`] (what callers use), `tier` (BPF objects, loaded by trial), `rings`
 //! (both ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
-//! drop counted), `node`, `cgroups` and `processes` (what was there before), [`probe`] (what this
-//! machine allows). `sys` alone holds unsafe code.
+//! drop counted), `node`, `cgroups` and `processes` (what was there before), [`mod@probe`] (what
+//! this machine allows), [`containers`] (what container runtimes tell). `sys` alone holds unsafe
+//! code.
 //!
 //! Invariant: for each kind of record, offered = seen + counted as lost.
 #![deny(unsafe_code)]
 
 pub mod cgroups;
+pub mod containers;
 pub mod losses;
 mod node;
 mod order;
