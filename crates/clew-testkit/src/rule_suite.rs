@@ -124,3 +124,67 @@ fn block(found: &[Found]) -> String {
     };
     found.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clew_rules::{Options, SourceFile, load};
+
+    use super::*;
+
+    const RULE: &str = "- rule: shadow_read\n  desc: d\n  condition: evt.type = openat and \
+                        fd.name = /etc/shadow\n  output: \"%proc.name read %fd.name\"\n  \
+                        priority: WARNING\n  tags: [T1003.008]\n";
+
+    fn judge_page(page: &str) -> Verdict {
+        let file = SourceFile { name: "rules.yaml".into(), text: RULE.into() };
+        let loaded = load(&[file], &Options::default());
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        let mut rules = loaded.rules;
+        judge(&mut rules, page).unwrap()
+    }
+
+    fn page(claim: &str, path: &str, findings: &str) -> String {
+        let events = format!("exec pid=10 args=cat\nopen pid=10 path={path}\n");
+        format!(
+            "## shadow_read\n\n### {claim} x\n\n```event\n{events}```\n\n\
+             ```findings\n{findings}```\n"
+        )
+    }
+
+    const FOUND: &str = "Warning shadow_read: cat read /etc/shadow\n";
+
+    #[test]
+    fn a_page_that_tells_the_truth_has_no_faults() {
+        let check = |page: String| {
+            let verdict = judge_page(&page);
+            assert_eq!((verdict.broken, verdict.stale, verdict.page), (vec![], vec![], page));
+        };
+        check(page("Fires on", "/etc/shadow", FOUND));
+        check(page("Silent on", "/etc/passwd", ""));
+    }
+
+    #[test]
+    fn a_claim_that_does_not_hold_stays_broken_whatever_its_block_says() {
+        let check = |page: String, told: &str| {
+            let verdict = judge_page(&page);
+            assert_eq!(verdict.broken, [format!("line 3: shadow_read {told} x`")]);
+        };
+        check(page("Fires on", "/etc/passwd", ""), "is silent, against `Fires on");
+        check(page("Silent on", "/etc/shadow", FOUND), "fires, against `Silent on");
+    }
+
+    #[test]
+    fn a_stale_block_is_told_and_written_anew() {
+        let verdict = judge_page(&page("Fires on", "/etc/shadow", "Notice other: x\n"));
+        assert_eq!((verdict.broken.len(), verdict.stale.len()), (0, 1));
+        assert_eq!(verdict.page, page("Fires on", "/etc/shadow", FOUND));
+    }
+
+    #[test]
+    fn a_case_of_a_rule_that_does_not_run_is_broken() {
+        let page = page("Silent on", "/etc/passwd", "").replace("## shadow_read", "## misspelt");
+        let verdict = judge_page(&page);
+        let told = "line 3: misspelt is not a rule that runs, for `Silent on x`";
+        assert_eq!(verdict.broken, [told]);
+    }
+}
