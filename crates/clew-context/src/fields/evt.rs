@@ -65,10 +65,13 @@ pub(crate) fn result_name<'a>(view: &View<'a>) -> FieldValue<'a> {
     }
 }
 
-/// CPU that gave the record, which kernel event ids carry; other ids have their highest bit set.
+/// CPU that gave the record, which kernel event ids carry. Other ids have their highest bit set,
+/// or the number of no CPU.
 pub(crate) fn cpu(event: &Event) -> Option<u64> {
     const FOREIGN: u128 = 1 << 127;
-    (event.id.0 & FOREIGN == 0).then(|| u64::try_from(event.id.0 >> 48 & 0xffff).ok())?
+    const NO_CPU: u64 = 0xffff;
+    let cpu = u64::try_from(event.id.0 >> 48 & u128::from(NO_CPU)).ok()?;
+    (event.id.0 & FOREIGN == 0 && cpu != NO_CPU).then_some(cpu)
 }
 
 pub(crate) fn hostname<'a>(view: &View<'a>) -> FieldValue<'a> {
@@ -118,6 +121,7 @@ pub(crate) fn category<'a>(view: &View<'a>) -> FieldValue<'a> {
 #[cfg(test)]
 mod tests {
     use clew_event::privilege::PrivilegeEvent;
+    use clew_event::{BootId, EventId};
     use expect_test::expect;
 
     use super::*;
@@ -167,6 +171,18 @@ mod tests {
             evt.is_open_read = false
         "#]]
         .assert_eq(&table(&context.view(&exec), &names));
+    }
+
+    #[test]
+    fn only_what_a_cpu_told_has_a_cpu() {
+        let check = |id, expected| {
+            let mut event = exec((30, INSIDE), program("sh", "sh"));
+            event.id = id;
+            assert_eq!(cpu(&event), expected);
+        };
+        check(EventId::from_kernel(BootId(u32::MAX), 1, 9), Some(1));
+        check(EventId::from_kernel(BootId(1), u16::MAX, 9), None);
+        check(EventId(1 << 127), None);
     }
 
     #[test]
