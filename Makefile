@@ -52,4 +52,4 @@ check-deny:
 	scripts/deny
 
 check-tests:
-	scripts/check-tests $(LOCKED)
+	scripts/check-tests --workspace $(LOCKED)
