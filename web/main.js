@@ -84,17 +84,33 @@ function loadSoon() {
 
 function draw() {
   const focus = document.activeElement?.getAttribute("data-focus");
-  const scrolled = FRAMES.map((frame) => main.querySelector(frame)?.scrollLeft ?? 0);
+  const scrolled = FRAMES.map((name) => {
+    const frame = main.querySelector(name);
+    return frame ? { left: frame.scrollLeft, top: frame.scrollTop } : null;
+  });
   main.replaceChildren(...content());
   drawStatus(statusLine, known.status, known.isConnected);
   zone.textContent = zoneName();
   zone.setAttribute("aria-label", `Times in ${zoneName()}; change between UTC and local`);
-  FRAMES.forEach((frame, index) => {
-    main.querySelector(frame)?.scrollTo({ left: scrolled[index] });
+  FRAMES.forEach((name, index) => {
+    const frame = main.querySelector(name);
+    if (frame) {
+      frame.scrollTo(scrolled[index] ?? middleOf(frame, ".is-root"));
+    }
   });
   if (focus) {
     main.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   }
+}
+
+/** Where to scroll `frame` so that what `selector` finds in it stands in its middle. */
+function middleOf(frame, selector) {
+  const found = frame.querySelector(selector)?.getBoundingClientRect();
+  const around = frame.getBoundingClientRect();
+  return {
+    left: 0,
+    top: found ? found.top + found.height / 2 - around.top - around.height / 2 : 0,
+  };
 }
 
 function content() {

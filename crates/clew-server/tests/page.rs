@@ -1,21 +1,16 @@
 //! The page itself: complete, without markup made from text, and drawn by a real browser.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test may panic and speak, in its helpers too"
-)]
+#![expect(clippy::expect_used, reason = "a test may panic, in its helpers too")]
 
+mod browser;
 mod client;
 mod fixture;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
 
+use browser::Browser;
 use clew_server::ServerHandle;
-use client::{DEADLINE, filled_store, get, serve};
+use client::{filled_store, get, serve};
 use fixture::small::HOSTILE_NAME;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -100,47 +95,20 @@ fn hostile_names_are_served_as_json_and_nothing_else() -> Outcome {
     Ok(())
 }
 
-/// The browser to test with, or why there is none.
-fn browser() -> Option<PathBuf> {
-    let places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-    let found = places.iter().map(PathBuf::from).find(|place| place.exists());
-    if found.is_none() {
-        eprintln!("SKIPPED: no chromium in {places:?}, so no browser has drawn the page");
-    }
-    found
-}
-
-/// What the browser made of the page at `address`, as markup.
-fn drawn(browser: &Path, server: &ServerHandle, address: &str) -> String {
-    let profile = tempfile::tempdir().expect("a folder");
-    let mut child = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"])
-        .args(["--disable-background-networking", "--disable-component-update"])
-        .args(["--virtual-time-budget=5000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("{}{address}", server.url()))
-        .stdout(fs::File::create(profile.path().join("dom")).expect("a file"))
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("the browser starts");
-    let deadline = Instant::now() + DEADLINE * 3;
-    while child.try_wait().expect("a child").is_none() {
-        if deadline < Instant::now() {
-            child.kill().expect("a child");
-            panic!("the browser did not end before the deadline");
-        }
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    fs::read_to_string(profile.path().join("dom")).expect("text")
+/// What the browser made of the page at `address` once `condition` holds, as markup.
+fn drawn(server: &ServerHandle, address: &str, condition: &str) -> Option<String> {
+    let mut page = Browser::open(&format!("{}{address}", server.url()))?;
+    page.until(condition);
+    let markup = page.value("document.documentElement.outerHTML");
+    markup.as_str().map(str::to_owned)
 }
 
 #[test]
 fn a_browser_draws_the_list() -> Outcome {
-    let Some(browser) = browser() else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let server = serve(filled_store(folder.path()).reader()?);
-    let dom = drawn(&browser, &server, "?still#/");
-    assert_eq!(dom.matches("class=\"story-row").count(), 5, "{dom}");
+    let rows = "document.querySelectorAll('.story-row').length === 5";
+    let Some(dom) = drawn(&server, "#/", rows) else { return Ok(()) };
     assert!(dom.contains("Web shell in shop-status ran a dropped binary"), "{dom}");
     let shown = "&lt;img src=x onerror=alert(1)&gt;\\x1b[31m\\u{202e}gnp.exe";
     assert!(dom.contains(shown), "hostile names are shown escaped");
@@ -150,28 +118,29 @@ fn a_browser_draws_the_list() -> Outcome {
 
 #[test]
 fn a_browser_draws_a_story_with_graph_timeline_and_evidence() -> Outcome {
-    let Some(browser) = browser() else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let server = serve(filled_store(folder.path()).reader()?);
     let story = fixture::shop::attack().story;
-    let dom = drawn(&browser, &server, &format!("?still#/story/{}/step/4", story.id));
+    let address = format!("#/story/{}/step/4", story.id);
+    let raw = "document.querySelector('.drawer .raw') !== null";
+    let Some(dom) = drawn(&server, &address, raw) else { return Ok(()) };
     let count = |needle: &str| dom.matches(needle).count();
     assert_eq!(count("class=\"node "), story.processes.len(), "{dom}");
     assert_eq!(count("class=\"mark\""), story.steps.len());
     assert_eq!(count("class=\"step-open\""), story.steps.len());
     assert_eq!(count("is-dropped"), 1, "the dropped binary is marked");
     assert!(dom.contains("Why this is one attack"), "the narrative is told");
-    assert!(dom.contains("class=\"raw\""), "the raw event is in the drawer");
+    assert!(dom.contains("Raw event"), "the raw event is in the drawer");
     Ok(())
 }
 
 #[test]
 fn a_browser_shows_hostile_names_of_a_story_escaped() -> Outcome {
-    let Some(browser) = browser() else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let server = serve(filled_store(folder.path()).reader()?);
     let story = fixture::small::hostile().story;
-    let dom = drawn(&browser, &server, &format!("?still#/story/{}", story.id));
+    let step = "document.querySelector('.step') !== null";
+    let Some(dom) = drawn(&server, &format!("#/story/{}", story.id), step) else { return Ok(()) };
     assert!(dom.contains("\\x1b[31m\\u{202e}gnp.exe"), "{dom}");
     assert!(!dom.contains("<img src=\"x\"") && !dom.contains("<script>alert"), "{dom}");
     assert!(!dom.contains('\u{202e}') && !dom.contains('\u{1b}'), "nothing turns the text");
