@@ -78,7 +78,8 @@ struct scratch {
 	u32 cursor;
 	/* The scan of a path stops where it meets the root of the process. */
 	u64 root_dentry, root_mount;
-	u64 spare;
+	/* Where it begins: memory, because a global function takes no kernel pointers. */
+	u64 dentry, mount;
 	union {
 		struct clew_header header;
 		u8 bytes[TEXT_START_MAX + 1 + PATH_BYTES_MAX];
