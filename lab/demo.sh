@@ -88,7 +88,7 @@ stories=$(get /api/stories | jq length)
 ((stories == 1)) || verdict=1
 echo
 for id in $(get /api/stories | jq -r '.[].id'); do
-	echo "http://$listen/stories/$id"
+	echo "http://$listen/#/story/$id"
 	echo
 	text_of_story "$id"
 	echo
