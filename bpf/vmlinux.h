@@ -162,8 +162,10 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+/* Whole, because an array of it is indexed, and CO-RE does not patch an element's size. */
 struct upid {
 	int nr;
+	struct pid_namespace *ns;
 };
 
 struct pid {
