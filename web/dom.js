@@ -48,6 +48,17 @@ export function prose(text) {
   return text.split("`").map((part, index) => (index % 2 === 1 ? h("code", {}, part) : part));
 }
 
+/** The number of a step in a drawing: a bead with `text` around (`x`, `y`). */
+export function bead(text, x, y, attributes) {
+  const width = 20 + Math.max(0, String(text).length - 2) * 6;
+  return s(
+    "g",
+    { ...attributes, transform: `translate(${x} ${y})` },
+    s("rect", { x: -width / 2, y: -10, width, height: 20, rx: 10 }),
+    s("text", { y: 3.6, "text-anchor": "middle" }, text),
+  );
+}
+
 /** Tells a screen reader. */
 export function announce(text) {
   document.getElementById("announcement").textContent = shown(text);

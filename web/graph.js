@@ -1,6 +1,6 @@
 // The process graph. Where things stand was computed by the server; here it is only drawn.
 
-import { h, s } from "./dom.js";
+import { bead, h, s } from "./dom.js";
 import { plural } from "./words.js";
 
 const LABEL_PX = 7.5;
@@ -117,15 +117,8 @@ function flags(node) {
 function numbers(node) {
   const isMany = node.steps.length > NUMBERS_SHOWN;
   const texts = isMany ? [...node.steps.slice(0, NUMBERS_SHOWN - 1), "…"] : node.steps;
+  const step = 22 + Math.max(0, ...texts.map((text) => String(text).length - 2)) * 6;
   return texts.map((text, index) =>
-    s(
-      "g",
-      {
-        class: "number",
-        transform: `translate(${node.width - 16 - 21 * (texts.length - 1 - index)} 0)`,
-      },
-      s("circle", { r: 9 }),
-      s("text", { y: 3.5, "text-anchor": "middle" }, text),
-    ),
+    bead(text, node.width - 16 - step * (texts.length - 1 - index), 0, { class: "bead" }),
   );
 }

@@ -67,7 +67,9 @@ function head(story) {
       h("span", {}, `revision ${story.revision}`),
     ),
     h("h1", {}, story.title),
-    h("p", { class: "story-root" }, h("strong", {}, "Root cause "), prose(story.root.sentence)),
+    story.root.sentence
+      ? h("p", { class: "story-root" }, h("strong", {}, "Root cause "), prose(story.root.sentence))
+      : null,
   );
 }
 

@@ -1,6 +1,6 @@
 // The timeline: a lane for each process, and one thread through all steps in order of time.
 
-import { h, s } from "./dom.js";
+import { bead, h, s } from "./dom.js";
 import { duration } from "./time.js";
 
 const LABEL_PX = 7;
@@ -12,7 +12,7 @@ const STRETCH_MAX = 2.6;
 
 /** Draws `timeline`. `chosen` is the set of highlighted step numbers, `onopen` gets a number. */
 export function timelineView(timeline, story, chosen, onopen) {
-  if (!timeline || timeline.lanes.length === 0) {
+  if (!timeline || story.steps.length < 2) {
     return null;
   }
   const raw = timeline.lanes.flatMap((lane) => lane.marks.map((mark) => ({ ...mark, y: lane.y })));
@@ -76,15 +76,10 @@ function gaps(marks, y) {
 
 function drawMark(mark, story, isChosen, onopen) {
   const sentence = story.steps[mark.step - 1]?.sentence ?? "";
-  return s(
-    "g",
-    {
-      class: isChosen ? "mark is-chosen" : "mark",
-      transform: `translate(${mark.x} ${mark.y})`,
-      onclick: () => onopen(mark.step),
-    },
-    s("title", {}, `${mark.step}. ${sentence}`),
-    s("circle", { r: 10 }),
-    s("text", { y: 3.7, "text-anchor": "middle" }, mark.step),
-  );
+  const drawn = bead(mark.step, mark.x, mark.y, {
+    class: isChosen ? "bead mark is-chosen" : "bead mark",
+    onclick: () => onopen(mark.step),
+  });
+  drawn.prepend(s("title", {}, `${mark.step}. ${sentence}`));
+  return drawn;
 }

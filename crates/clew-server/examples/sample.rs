@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shop = fixture::shop::attack();
     shop.put(&mut store);
     fixture::small::all().iter().for_each(|attack| attack.put(&mut store));
+    fixture::small::long().put(&mut store);
     let port = std::env::args().nth(1).map_or(Ok(7399), |port| port.parse())?;
     let settings = Settings { address: ([127, 0, 0, 1], port).into(), ..Settings::default() };
     let mut status = status();

@@ -71,6 +71,24 @@ fn a_process_chosen_in_the_graph_shows_its_steps() -> Outcome {
 }
 
 #[test]
+fn a_story_of_steps_max_steps_is_drawn_whole() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut store = filled_store(folder.path());
+    let long = fixture::small::long();
+    long.put(&mut store);
+    let server = serve(store.reader()?);
+    let Some(mut page) = Browser::open(&server.story_url(long.story.id)) else { return Ok(()) };
+    page.until(&format!("{STEPS} === {}", Story::STEPS_MAX));
+    let marks = page.value("document.querySelectorAll('.mark').length");
+    assert_eq!(marks, Story::STEPS_MAX);
+    let root = "document.querySelector('.node.is-root').getBoundingClientRect()";
+    let frame = "document.querySelector('.graph-frame').getBoundingClientRect()";
+    let is_seen = format!("{frame}.top <= {root}.top && {root}.bottom <= {frame}.bottom");
+    assert_eq!(page.value(&is_seen), true, "the root is in sight");
+    Ok(())
+}
+
+#[test]
 fn the_keyboard_alone_leads_to_the_evidence_and_back() -> Outcome {
     let folder = tempfile::tempdir()?;
     let server = serve(filled_store(folder.path()).reader()?);

@@ -126,7 +126,7 @@ fn a_browser_draws_a_story_with_graph_timeline_and_evidence() -> Outcome {
     let Some(dom) = drawn(&server, &address, raw) else { return Ok(()) };
     let count = |needle: &str| dom.matches(needle).count();
     assert_eq!(count("class=\"node "), story.processes.len(), "{dom}");
-    assert_eq!(count("class=\"mark\""), story.steps.len());
+    assert_eq!(count("class=\"bead mark\""), story.steps.len());
     assert_eq!(count("class=\"step-open\""), story.steps.len());
     assert_eq!(count("is-dropped"), 1, "the dropped binary is marked");
     assert!(dom.contains("Why this is one attack"), "the narrative is told");

@@ -36,7 +36,7 @@ impl Browser {
     pub(crate) fn open(address: &str) -> Option<Self> {
         let places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
         let Some(program) = places.iter().map(PathBuf::from).find(|place| place.exists()) else {
-            eprintln!("SKIPPED: no chromium in {places:?}, so no browser has drawn the page");
+            eprintln!("SKIPPED: the page in a browser: no Chromium at any of {places:?}");
             return None;
         };
         let profile = tempfile::tempdir().expect("a folder");
