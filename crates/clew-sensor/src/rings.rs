@@ -82,12 +82,14 @@ impl Rings {
     }
 
     /// Takes one round of records into `order` and tells it up to which moment it is complete.
-    pub(crate) fn drain(&mut self, order: &mut Order, clock: &Clock) {
+    ///
+    /// True where nothing was left behind.
+    pub(crate) fn drain(&mut self, order: &mut Order, clock: &Clock) -> bool {
         let bulk_end = self.bulk.written();
         let begun_ns = clock.boot_ns();
         let arrived = clock.unix();
         let mut complete_ns = begun_ns.saturating_sub(COMMIT_SPAN_NS);
-        let mut count = 0_usize;
+        let (mut count, mut is_all) = (0_usize, true);
         let priority_end = self.priority.written();
         for (ring, end) in [(&mut self.priority, priority_end), (&mut self.bulk, bulk_end)] {
             let mut last_ns = 0;
@@ -105,12 +107,14 @@ impl Rings {
                     Err(_) => self.malformed += 1,
                 }
             });
+            is_all &= is_exhausted;
             if !is_exhausted {
                 complete_ns = complete_ns.min(last_ns.saturating_sub(COMMIT_SPAN_NS));
             }
         }
         self.is_busy = count > 0;
         order.complete_until(self.decoder.time(complete_ns));
+        is_all
     }
 }
 
@@ -133,5 +137,24 @@ impl Clock {
         let time = rustix::time::clock_gettime(clock);
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::HELD_EVENTS_MAX;
+    use crate::sensor::BOOTSTRAP_ROUNDS_MAX;
+
+    #[test]
+    fn the_rounds_of_the_start_can_be_held_back() {
+        let round = usize::try_from(2 * RECORDS_PER_ROUND_MAX).expect("small");
+        assert!(BOOTSTRAP_ROUNDS_MAX * round <= HELD_EVENTS_MAX);
+    }
+
+    #[test]
+    fn the_clocks_run_apart_by_the_moment_of_boot() {
+        let (boot, unix) = (Clock.boot_ns(), Clock.unix().unix_ns());
+        assert!(0 < boot && boot < unix);
     }
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use clew_decode::kernel::Decoder;
 use clew_event::container::CgroupEvent;
-use clew_event::kernel::NodeStarted;
+use clew_event::kernel::{LossReason, Lost, NodeStarted};
 use clew_event::{BootId, Event, EventId, EventKind, EventType, TimestampNs};
 use clew_wire::limits::{CGROUP_MEMORY, CGROUP_PIDS, CGROUP_VERSION_2};
 use clew_wire::record::Config;
 
 use crate::cgroups::{Controller, Hierarchy};
+use crate::containers::{self, RuntimeStatus, Watcher};
 use crate::losses::{Losses, Totals};
 use crate::order::Order;
 use crate::rings::{Clock, Rings, Wait};
@@ -24,6 +25,9 @@ use crate::{node, processes};
 
 /// Events of other watchers that wait for the next poll; a sender waits when there are more.
 pub const INJECTED_EVENTS_MAX: usize = 1024;
+
+/// Rounds that are read to find what happened while the processes were listed.
+pub const BOOTSTRAP_ROUNDS_MAX: usize = 4;
 
 /// How often losses are told.
 const LOSSES_SPAN_NS: u64 = 1_000_000_000;
@@ -36,8 +40,8 @@ const HOLD_SPAN: Duration = Duration::from_millis(1);
 
 /// Where other watchers of this machine (container runtimes) put events into the stream.
 ///
-/// The sensor gives them their id and arrival time. It holds [`INJECTED_EVENTS_MAX`]; sending more
-/// waits, and fails once the sensor is gone.
+/// An event without an id is given one. At most [`INJECTED_EVENTS_MAX`] wait for the next poll;
+/// sending more waits, and fails once the sensor is gone.
 pub type Injector = SyncSender<Event>;
 
 /// What can be chosen.
@@ -49,11 +53,18 @@ pub struct Settings {
     pub bulk_ring_bytes: u32,
     /// True where the sensor's own process shall be reported too, as tests do.
     pub is_self_reported: bool,
+    /// True where container runtimes are asked for names, images and accounts.
+    pub is_runtime_watched: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { priority_ring_bytes: 4 << 20, bulk_ring_bytes: 8 << 20, is_self_reported: false }
+        Self {
+            priority_ring_bytes: 4 << 20,
+            bulk_ring_bytes: 8 << 20,
+            is_self_reported: false,
+            is_runtime_watched: true,
+        }
     }
 }
 
@@ -95,6 +106,8 @@ pub struct Sensor {
     waiting: Vec<Event>,
     injected: Receiver<Event>,
     injector: SyncSender<Event>,
+    runtimes: Option<Watcher>,
+    runtimes_lost_told: u64,
     numbers: Numbers,
     clock: Clock,
     t0: T0,
@@ -162,12 +175,18 @@ impl Sensor {
             waiting: Vec::new(),
             injected,
             injector,
+            runtimes: None,
+            runtimes_lost_told: 0,
             numbers,
             clock,
             t0,
             _t0s: t0s,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
+        if settings.is_runtime_watched {
+            let runtimes = containers::watch(containers::Settings::default(), sensor.injector());
+            sensor.runtimes = Some(runtimes);
+        }
         Ok(sensor)
     }
 
@@ -233,7 +252,9 @@ impl Sensor {
 
     fn add_injected(&mut self, events: &mut Vec<Event>) {
         for mut event in self.injected.try_iter().take(INJECTED_EVENTS_MAX) {
-            event.id = self.numbers.next();
+            if event.id == EventId(0) {
+                event.id = self.numbers.next();
+            }
             event.arrived = self.clock.unix();
             events.push(event);
         }
@@ -249,6 +270,23 @@ impl Sensor {
         for lost in self.losses.since_last(self.rings.malformed()) {
             events.push(unnumbered(&mut self.numbers, now, EventKind::Lost(lost)));
         }
+        let dropped = self.runtimes.as_ref().map_or(0, |runtimes| runtimes.counts().dropped);
+        if dropped > self.runtimes_lost_told {
+            let lost = Lost {
+                cpu: u16::MAX,
+                reason: LossReason::QueueFull,
+                record: "container".into(),
+                count: dropped - self.runtimes_lost_told,
+            };
+            self.runtimes_lost_told = dropped;
+            events.push(unnumbered(&mut self.numbers, now, EventKind::Lost(lost)));
+        }
+    }
+
+    /// Whether each container runtime answers; empty where none is watched.
+    #[must_use]
+    pub fn runtimes(&self) -> Vec<RuntimeStatus> {
+        self.runtimes.as_ref().map(Watcher::statuses).unwrap_or_default()
     }
 
     /// Fills the first polls: the node, its cgroups and its processes as of `begun`.
@@ -263,7 +301,11 @@ impl Sensor {
         let mut reader = self.t0.list().map_err(SensorError::Unusable)?;
         reader.read_to_end(&mut list).map_err(SensorError::List)?;
         let mut listed = processes::decode(&list, decoder, self.clock.unix());
-        self.rings.drain(&mut self.order, &self.clock);
+        for _ in 0..BOOTSTRAP_ROUNDS_MAX {
+            if self.rings.drain(&mut self.order, &self.clock) {
+                break;
+            }
+        }
         processes::without_seen_live(&mut listed, self.order.held());
         let is_initial_namespace = self.is_initial_namespace();
         let told = &mut self.waiting;

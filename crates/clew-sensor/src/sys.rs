@@ -101,7 +101,8 @@ impl Ring {
 
     /// Hands up to `records_max` records that begin before `end` to `each`, and frees them.
     ///
-    /// True where all of them were handed over, or where one is still being written.
+    /// True where all of them were handed over; false where there are more, or where one is still
+    /// being written, behind which others may be complete.
     pub(crate) fn drain(
         &mut self,
         end: u64,
@@ -118,7 +119,7 @@ impl Ring {
                 break false;
             }
             let Some((record, next)) = self.record(position) else {
-                break true;
+                break false;
             };
             if let Some(record) = record {
                 each(record);

@@ -118,6 +118,8 @@ fn a_real_container_is_told_from_its_start_to_its_end() {
     let command = ["--name", &name, IMAGE, "/bin/busybox", "sleep", "600"];
     let id = docker(&[&run[..], &command[..]].concat()).expect("it runs");
 
+    let created = next(&events, about(&id, Lifecycle::Known));
+    assert_eq!((created.name, created.pid), (name.as_str().into(), 0));
     let started = next(&events, about(&id, Lifecycle::Started));
     assert_eq!((started.name, started.image), (name.as_str().into(), IMAGE.into()));
     assert!(started.pid != 0 && started.started.unix_ns() != 0 && !started.is_privileged);

@@ -63,7 +63,11 @@ fn a_flood_is_counted_to_the_last_record_and_pushes_no_exec_out() {
 
 #[test]
 fn an_injected_event_comes_out_with_an_id_and_no_more_than_injected_events_max_wait() {
-    let Some((mut sensor, _turn)) = start(Settings::default()) else { return };
+    let Some((mut sensor, _turn)) =
+        start(Settings { is_runtime_watched: false, ..Settings::default() })
+    else {
+        return;
+    };
     let injector = sensor.injector();
     let event = Event {
         id: EventId(0),

@@ -31,7 +31,11 @@ pub(crate) struct Seen {
 ///
 /// `None` where the kernel does not let the sensor run.
 pub(crate) fn watch(act: impl FnOnce(&Path)) -> Option<Seen> {
-    let (mut sensor, _turn) = start(Settings { is_self_reported: true, ..Settings::default() })?;
+    let (mut sensor, _turn) = start(Settings {
+        is_self_reported: true,
+        is_runtime_watched: false,
+        ..Settings::default()
+    })?;
     let mut bootstrap = Vec::new();
     sensor.poll(Duration::ZERO, &mut bootstrap).expect("polls");
     let folder = tempfile::tempdir().expect("a folder");
