@@ -19,7 +19,7 @@ pub(crate) const TEXT_BYTES_MAX: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Process {
     /// Its parent when it was forked, or when it was first seen. Stays when the parent dies and
-    /// another takes the child.
+    /// another takes the child; only who enters a container gets the parent he has then.
     pub parent: Option<ProcessKey>,
     /// Its cgroup when it last forked or executed.
     pub cgroup: CgroupId,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
 use clew_event::process::{Executed, Forked};
-use clew_event::{Actor, EventId, EventType, ProcessKey, TimestampNs};
+use clew_event::{Actor, CgroupId, EventId, EventType, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Bounded, Standing};
@@ -106,10 +106,14 @@ impl Processes {
     ) {
         let image = Image::from_executed(executed, &mut self.texts_cut);
         let known = self.get(&actor.process);
+        let now = (executed.parent != ProcessKey::default()).then_some(executed.parent);
+        let parent = match known.and_then(|known| known.parent) {
+            Some(born_to) if self.is_outside(&born_to, actor.cgroup) => now.or(Some(born_to)),
+            Some(born_to) => Some(born_to),
+            None => now,
+        };
         let process = Process {
-            parent: known
-                .and_then(|known| known.parent)
-                .or_else(|| (executed.parent != ProcessKey::default()).then_some(executed.parent)),
+            parent,
             cgroup: actor.cgroup,
             image: Some(Arc::new(image)),
             executed_by,
@@ -119,6 +123,13 @@ impl Processes {
             children: known.map_or(0, |known| known.children),
         };
         self.put(actor.process, process);
+    }
+
+    /// Whether a process is known to be in another cgroup. Who executes in a cgroup that his maker
+    /// is not in was put there by a container runtime, whose helper made him and has ended; rules
+    /// mean by his parent who has him then, which is the runtime's shim.
+    fn is_outside(&self, key: &ProcessKey, cgroup: CgroupId) -> bool {
+        self.get(key).is_some_and(|process| process.cgroup != cgroup)
     }
 
     /// A process ended.
@@ -258,6 +269,19 @@ mod tests {
         let adopted = Executed { parent: key(1), ..program("x", "x") };
         context.observe(&exec((20, HOST), adopted));
         assert_eq!(context.process(&key(20)).and_then(|process| process.parent), Some(key(10)));
+    }
+
+    #[test]
+    fn who_is_put_into_a_container_belongs_to_who_has_it_then() {
+        let entrypoint = Executed { parent: key(1), ..program("httpd", "httpd") };
+        let context = observed(&[
+            exec((1, HOST), program("shim", "shim")),
+            exec((10, HOST), program("runc", "runc create")),
+            fork((10, HOST), 20),
+            exit(10, Duration::ZERO),
+            exec((20, INSIDE), entrypoint),
+        ]);
+        assert_eq!(context.process(&key(20)).and_then(|process| process.parent), Some(key(1)));
     }
 
     #[test]
