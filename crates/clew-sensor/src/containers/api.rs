@@ -14,7 +14,7 @@ use futures_util::{Stream, TryStreamExt as _};
 use super::facts;
 
 /// What becomes of containers, by Docker's names and podman's.
-const ACTIONS: [&str; 6] = ["start", "die", "died", "destroy", "remove", "rename"];
+const ACTIONS: [&str; 7] = ["create", "start", "die", "died", "destroy", "remove", "rename"];
 
 /// Why a runtime cannot be asked, or did not answer.
 #[derive(Debug, thiserror::Error)]

@@ -45,7 +45,7 @@ pub(crate) async fn all(
                 socket,
                 answer_span: settings.answer_span,
                 outbox,
-                running: BTreeSet::new(),
+                present: BTreeSet::new(),
                 digests: RefCell::default(),
             };
             follower.follow(move |status| shared.report(position, status))
@@ -80,8 +80,8 @@ struct Follower<'a> {
     socket: &'a Socket,
     answer_span: Duration,
     outbox: &'a Outbox,
-    /// What runs by the last word of the runtime, so no more than really runs.
-    running: BTreeSet<ContainerId>,
+    /// What is there by the last word of the runtime, so no more than it has.
+    present: BTreeSet<ContainerId>,
     digests: RefCell<Digests>,
 }
 
@@ -135,7 +135,7 @@ impl Follower<'_> {
             Ok(listed) => listed.into_iter().collect(),
             Err(failure) => return failure,
         };
-        let gone: Vec<_> = self.running.difference(&listed).cloned().collect();
+        let gone: Vec<_> = self.present.difference(&listed).cloned().collect();
         for id in gone {
             self.end(id, began).await;
         }
@@ -145,7 +145,7 @@ impl Follower<'_> {
             time: began,
         };
         let mut waiting: VecDeque<_> = listed.iter().map(known).collect();
-        self.running = listed;
+        self.present = listed;
         let (runtime, digests) = (self.socket.runtime.as_str(), RefCell::default());
         digests.swap(&self.digests);
         let mut open = FuturesUnordered::new();
@@ -163,7 +163,7 @@ impl Follower<'_> {
                 message = events.next(), if waiting.is_empty() => match message {
                     Some(Ok(message)) => match news(&message) {
                         Some(News::Began(question)) => {
-                            self.running.insert(question.id.clone());
+                            self.present.insert(question.id.clone());
                             waiting.push_back(question);
                         }
                         Some(News::Ended(id, time)) => self.end(id, time).await,
@@ -182,15 +182,19 @@ impl Follower<'_> {
     async fn tell(&self, learned: Learned) {
         let Learned { question, mut facts, accounts } = learned;
         // It may have ended while it was asked about; its facts are needed all the same.
-        let is_running = self.running.contains(&question.id);
-        facts.lifecycle = if is_running { question.lifecycle } else { Lifecycle::Stopped };
-        let event_type = if is_running { EventType::Container } else { EventType::Other };
+        let is_present = self.present.contains(&question.id);
+        facts.lifecycle = if is_present { question.lifecycle } else { Lifecycle::Stopped };
+        // Rules know a container's start by this kind, and mean no other news of it.
+        let event_type = match facts.lifecycle {
+            Lifecycle::Started => EventType::Container,
+            Lifecycle::Known | Lifecycle::Stopped => EventType::Other,
+        };
         self.outbox.send(question.time, event_type, EventKind::Container(Box::new(facts))).await;
         tell_accounts(self.outbox, question.time, accounts).await;
     }
 
     async fn end(&mut self, id: ContainerId, time: TimestampNs) {
-        if !self.running.remove(&id) {
+        if !self.present.remove(&id) {
             return;
         }
         let ended = ContainerEvent {
@@ -244,7 +248,10 @@ fn news(message: &EventMessage) -> Option<News> {
     let time = time_ns.map_or_else(now, TimestampNs::from_unix_ns);
     match message.action.as_deref()? {
         "start" => Some(News::Began(Question { id, lifecycle: Lifecycle::Started, time })),
-        "rename" => Some(News::Began(Question { id, lifecycle: Lifecycle::Known, time })),
+        // Told before its first process runs, so that its first events have its name already.
+        "create" | "rename" => {
+            Some(News::Began(Question { id, lifecycle: Lifecycle::Known, time }))
+        }
         "die" | "died" | "destroy" | "remove" => Some(News::Ended(id, time)),
         _ => None,
     }
@@ -286,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn news_are_starts_renames_and_ends() {
+    fn news_are_creations_starts_renames_and_ends() {
         let id = "0".repeat(64);
         let told = |action: &str| match news(&message(action, &id)) {
             Some(News::Began(question)) => format!("{:?}", question.lifecycle),
@@ -294,6 +301,7 @@ mod tests {
             None => "nothing".to_owned(),
         };
         assert_eq!(told("start"), "Started");
+        assert_eq!(told("create"), "Known");
         assert_eq!(told("rename"), "Known");
         for action in ["die", "died", "destroy", "remove"] {
             assert_eq!(told(action), "ended at 7");
