@@ -150,7 +150,8 @@ impl Forest {
         }
     }
 
-    /// The earlier finding that is the nearest and latest cause of this one by the process tree.
+    /// The earlier finding that is the nearest and latest cause of this one by the process tree;
+    /// where only a common ancestor ties them, the first one below it.
     pub(crate) fn cause_of(
         &self,
         finding: &Finding,
@@ -179,7 +180,12 @@ impl Forest {
                     };
                     ancestor.is_cause(visit.at.0, finding.time)
                 })
-                .min_by_key(|visit| (visit.distance, std::cmp::Reverse(visit.at)))?;
+                .min_by(|a, b| {
+                    // Of brothers the first, which then holds them all; else the latest.
+                    let are_brothers = 0 < here && 0 < a.distance;
+                    let by_time = if are_brothers { a.at.cmp(&b.at) } else { b.at.cmp(&a.at) };
+                    a.distance.cmp(&b.distance).then(by_time)
+                })?;
             let here = u8::try_from(here).unwrap_or(u8::MAX);
             let via = Via::Process { ancestor: facts.key, here, there: best.distance };
             Some(Tie { to: best.node, class: EdgeClass::C, bits: CAUSAL_BITS, via })

