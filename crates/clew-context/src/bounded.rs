@@ -113,6 +113,18 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
+    /// Every key, the least needed first.
+    pub(crate) fn keys(&self) -> Vec<K> {
+        self.order.values().cloned().collect()
+    }
+
+    /// Takes every entry for ended, until it is heard of again.
+    pub(crate) fn end_all(&mut self) {
+        for key in self.keys() {
+            self.set_standing(&key, Standing::Ended);
+        }
+    }
+
     /// The entry that ended first, where one did.
     pub(crate) fn first_ended(&self) -> Option<(&K, &V)> {
         let (&(standing, _), key) = self.order.first_key_value()?;
@@ -179,10 +191,6 @@ where
 mod tests {
     use super::*;
 
-    fn keys(table: &Bounded<u32, ()>) -> Vec<u32> {
-        table.order.values().copied().collect()
-    }
-
     #[test]
     fn a_full_table_gives_up_the_ended_before_the_live_and_counts_it() {
         let mut table = Bounded::new(3);
@@ -202,7 +210,7 @@ mod tests {
         table.insert(2, (), Standing::Live);
         table.insert(1, (), Standing::Live);
         table.insert(3, (), Standing::Live);
-        assert_eq!(keys(&table), [1, 3]);
+        assert_eq!(table.keys(), [1, 3]);
     }
 
     #[test]
@@ -219,7 +227,7 @@ mod tests {
                 table.insert(key, (), Standing::Live)
             );
         }
-        assert_eq!(keys(&restored), keys(&table));
+        assert_eq!(restored.keys(), table.keys());
         Ok(())
     }
 }

@@ -43,6 +43,11 @@ impl Cgroups {
         self.table.evicted()
     }
 
+    /// The sensor began anew: what it does not list is gone.
+    pub(crate) fn restart(&mut self) {
+        self.table.end_all();
+    }
+
     pub(crate) fn observe(&mut self, event: &CgroupEvent) {
         let standing = match event.lifecycle {
             Lifecycle::Stopped => Standing::Ended,

@@ -64,6 +64,11 @@ impl Containers {
         }
     }
 
+    /// The sensor began anew: what no runtime lists is gone.
+    pub(crate) fn restart(&mut self) {
+        self.table.end_all();
+    }
+
     pub(crate) fn observe(&mut self, event: &ContainerEvent) {
         let Some(id) = &event.id else { return };
         let standing = match event.lifecycle {

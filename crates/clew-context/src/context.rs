@@ -113,7 +113,7 @@ impl Context {
     pub fn observe(&mut self, event: &Event) {
         self.events += 1;
         match (&event.kind, &event.actor) {
-            (EventKind::NodeStarted(started), _) => self.start(started),
+            (EventKind::NodeStarted(started), _) => self.start(started, event.time),
             (EventKind::Forked(forked), Some(actor)) => {
                 self.processes.fork(actor, forked, event.time);
             }
@@ -213,7 +213,10 @@ impl Context {
         self.events
     }
 
-    fn start(&mut self, started: &NodeStarted) {
+    fn start(&mut self, started: &NodeStarted, now: TimestampNs) {
+        self.processes.restart(started.boot, now);
+        self.cgroups.restart();
+        self.containers.restart();
         self.boots.retain(|known| known.boot != started.boot);
         if BOOTS_MAX <= self.boots.len() {
             self.boots.remove(0);

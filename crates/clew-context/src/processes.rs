@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
 use clew_event::process::{Executed, Forked};
-use clew_event::{Actor, CgroupId, EventId, EventType, ProcessKey, TimestampNs};
+use clew_event::{Actor, BootId, CgroupId, EventId, EventType, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Bounded, Standing};
@@ -69,6 +69,18 @@ impl Processes {
         Some((key, self.get(&key)?))
     }
 
+    /// The sensor of this boot began anew and will list what runs: what it does not list ended
+    /// while nobody watched.
+    pub(crate) fn restart(&mut self, boot: BootId, now: TimestampNs) {
+        for key in self.table.keys().iter().filter(|key| key.boot == boot) {
+            if let Some(process) = self.table.get_mut(key) {
+                process.ended.get_or_insert(now);
+                let standing = standing_of(process);
+                self.table.set_standing(key, standing);
+            }
+        }
+    }
+
     /// A process was made: it runs what its maker runs, until it executes something else.
     pub(crate) fn fork(&mut self, actor: &Actor, forked: &Forked, now: TimestampNs) {
         if forked.is_thread {
@@ -119,7 +131,8 @@ impl Processes {
             executed_by,
             credentials: executed.credentials,
             session: executed.session,
-            ended: known.and_then(|known| known.ended),
+            // What is found running has not ended, whatever was thought of it.
+            ended: executed_by.and(known).and_then(|known| known.ended),
             children: known.map_or(0, |known| known.children),
         };
         self.put(actor.process, process);
@@ -318,6 +331,25 @@ mod tests {
         }
         let last = context.process(&key(201)).expect("known");
         assert_eq!(context.processes.ancestors(last).count(), ANCESTORS_MAX);
+    }
+
+    #[test]
+    fn what_a_new_start_of_the_sensor_does_not_list_has_ended() {
+        let mut context = observed(&[
+            node(),
+            exec((10, HOST), program("gone", "gone")),
+            exec((20, HOST), program("there", "there")),
+        ]);
+        let there = event(
+            Some((20, HOST)),
+            EventType::Other,
+            EventKind::Running(program("there", "there")),
+        );
+        for event in [node(), there, exit(99, RETENTION * 2)] {
+            context.observe(&event);
+        }
+        assert!(context.process(&key(10)).is_none());
+        assert_eq!(command_line(&context, 20).as_deref(), Some("there"));
     }
 
     #[test]
