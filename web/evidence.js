@@ -1,7 +1,7 @@
 // The drawer with what proves a step: the finding, its fields, and the raw events.
 
 import { h, prose } from "./dom.js";
-import { fetched, fetchedText } from "./live.js";
+import { fetchedExact, fetchedText } from "./live.js";
 import { rawView } from "./raw.js";
 import { clock, machine } from "./time.js";
 import { bits, technique, tie } from "./words.js";
@@ -25,7 +25,7 @@ export async function openEvidence(drawer, story, number, onclose) {
           "p",
           { class: "drawer-why" },
           h("strong", {}, "Why it belongs: "),
-          prose(step.edge.sentence),
+          prose(step.edge.sentence.replace(/\.$/, "")),
           ` (${tie(step.edge.class).toLowerCase()}, +${bits(step.edge.bits)} bits)`,
         )
       : h("p", { class: "drawer-why" }, h("strong", {}, "Why it belongs: "), "the story began here"),
@@ -39,7 +39,7 @@ export async function openEvidence(drawer, story, number, onclose) {
 }
 
 async function proofOf(step) {
-  const finding = await fetched(`/api/findings/${step.finding}`);
+  const finding = await fetchedExact(`/api/findings/${step.finding}`);
   const ids = [...new Set([step.event, ...(finding?.events ?? []), ...(step.edge?.events ?? [])])];
   const events = await Promise.all(ids.map((id) => fetchedText(`/api/events/${id}`)));
   return [

@@ -13,6 +13,17 @@ export async function fetched(path) {
   return response.json();
 }
 
+/** A record in which a number that JavaScript would round is the text it was sent as. */
+export async function fetchedExact(path) {
+  const text = await fetchedText(path);
+  return text === null ? null : JSON.parse(text, exact);
+}
+
+function exact(_key, value, context) {
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isRounded && context?.source ? context.source : value;
+}
+
 /** The text of a record, for numbers that JavaScript would round. */
 export async function fetchedText(path) {
   const response = await fetch(path);

@@ -128,7 +128,7 @@ function content() {
   if (!open.story) {
     return [notice("There is no such story", "It may have been older than what is kept.")];
   }
-  document.title = shown(`${open.story.title} — Clew`);
+  document.title = shown(`${open.story.title.replaceAll("`", "")} — Clew`);
   return storyView(open.story, open.graph, open, { node: choose, step: showStep, clear });
 }
 

@@ -1,7 +1,7 @@
 // The line at the top: how things stand, each second.
 
 import { h } from "./dom.js";
-import { count } from "./words.js";
+import { count, noun } from "./words.js";
 
 function figure(label, value, attributes = {}) {
   return h("div", attributes, h("dd", {}, value), h("dt", {}, label));
@@ -25,8 +25,8 @@ export function drawStatus(line, status, isConnected) {
       class: lost > 0 ? "is-lossy" : null,
       title: lost > 0 ? "Lost events lower what the stories can claim" : null,
     }),
-    figure("findings", count(status.findings_total)),
-    figure("stories", count(status.stories_open)),
+    figure(noun(status.findings_total, "finding", "findings"), count(status.findings_total)),
+    figure(noun(status.stories_open, "story", "stories"), count(status.stories_open)),
   );
 }
 

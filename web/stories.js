@@ -1,6 +1,6 @@
 // The list of stories, the worst first.
 
-import { h } from "./dom.js";
+import { h, prose } from "./dom.js";
 import { sources } from "./status.js";
 import { machine, moment, span } from "./time.js";
 import { bits, certainty, count, impact, plural, severity, technique } from "./words.js";
@@ -56,7 +56,7 @@ function row(story) {
       h(
         "div",
         { class: "story-what" },
-        h("h2", {}, story.title),
+        h("h2", {}, prose(story.title)),
         h(
           "p",
           { class: "muted" },

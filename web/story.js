@@ -66,7 +66,7 @@ function head(story) {
       h("span", {}, last > first ? `over ${duration(last - first)}` : "in one moment"),
       h("span", {}, `revision ${story.revision}`),
     ),
-    h("h1", {}, story.title),
+    h("h1", {}, prose(story.title)),
     story.root.sentence
       ? h("p", { class: "story-root" }, h("strong", {}, "Root cause "), prose(story.root.sentence))
       : null,

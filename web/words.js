@@ -71,9 +71,14 @@ export function count(value) {
   return Math.round(value).toLocaleString("en-US");
 }
 
+/** The word for one or for many. */
+export function noun(value, one, many) {
+  return value === 1 ? one : many;
+}
+
 /** `1 step`, `2 steps`. */
-export function plural(value, noun, nouns = `${noun}s`) {
-  return `${count(value)} ${value === 1 ? noun : nouns}`;
+export function plural(value, one, many = `${one}s`) {
+  return `${count(value)} ${noun(value, one, many)}`;
 }
 
 /** One technique, by name where it is known; the id stays readable beside it. */
