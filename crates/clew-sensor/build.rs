@@ -1,4 +1,4 @@
-//! Compiles the BPF programs, one object a tier.
+//! Compiles the BPF programs, one object a tier, and one to try each tier that has none yet.
 //!
 //! clang-19 is called directly: no build framework stands between the command line that a reader
 //! may want to repeat and the object. Headers of libbpf come with `libbpf-sys`; the kernel's types
@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CLANG: &str = "clang-19";
-const TIERS: [&str; 2] = ["t0", "t0s"];
+const OBJECTS: [&str; 4] = ["t0", "t0s", "trial_t1", "trial_t2"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bpf").canonicalize()?;
     let headers = std::env::var("DEP_BPF_INCLUDE")?;
     let built = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", sources.display());
-    for tier in TIERS {
-        let source = sources.join(format!("{tier}.bpf.c"));
-        let object = built.join(format!("{tier}.bpf.o"));
+    for name in OBJECTS {
+        let source = sources.join(format!("{name}.bpf.c"));
+        let object = built.join(format!("{name}.bpf.o"));
         let status = Command::new(CLANG)
             .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-Wall", "-Werror"])
             .arg(format!("-D__TARGET_ARCH_{}", target()?))

@@ -1,6 +1,6 @@
 //! What this machine allows the sensor to do, and what would allow more.
 
-use crate::tier::{RingSizes, T0, T0s};
+use crate::tier::{RingSizes, T0, T0s, try_t1, try_t2};
 
 /// One thing that the sensor may or may not do here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub fn probe() -> Vec<Capability> {
     found.push(tier("processes and cgroups", "T0", t0.map(drop)));
     let t0s = t0s.unwrap_or_else(|| Err(unloaded())).map(drop);
     found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s));
-    found.push(later("cheaper hooks (fentry)", "T1"));
-    found.push(later("denial in the kernel (BPF LSM)", "T2"));
+    found.push(later("cheaper hooks (fentry)", "T1", try_t1()));
+    found.push(later("denial in the kernel (BPF LSM)", "T2", try_t2()));
     found
 }
 
@@ -70,9 +70,13 @@ fn tier(name: &str, tier: &'static str, loaded: Result<(), libbpf_rs::Error>) ->
     capability(name, tier, is_available, (&reason, fix))
 }
 
-/// A tier that has no programs yet.
-fn later(name: &str, tier: &'static str) -> Capability {
-    capability(name, tier, false, ("this version has no programs for it", ""))
+/// A tier that has no programs yet beside the one that tries it.
+fn later(name: &str, tier: &'static str, tried: Result<(), libbpf_rs::Error>) -> Capability {
+    let reason = match tried {
+        Ok(()) => "the kernel allows it, but this version has no programs for it".to_owned(),
+        Err(error) => format!("refused: {error}"),
+    };
+    capability(name, tier, false, (&reason, ""))
 }
 
 fn capability(

@@ -13,6 +13,9 @@ use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder,
 static T0_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0.bpf.o"));
 static T0S_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0s.bpf.o"));
 
+static TRIAL_T1_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t1.bpf.o"));
+static TRIAL_T2_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t2.bpf.o"));
+
 /// Maps that T0s uses from T0.
 const SHARED_MAPS: &[&str] = &["config", "counts", "ring_priority", "ring_bulk", "users"];
 
@@ -117,6 +120,16 @@ impl T0s {
         self.attached = vec![attach(&self.object, "on_sys_exit")?];
         Ok(())
     }
+}
+
+/// Whether the kernel lets a program be attached to a kernel function (T1).
+pub(crate) fn try_t1() -> Result<(), libbpf_rs::Error> {
+    attach(&open(TRIAL_T1_OBJECT)?.load()?, "trial").map(drop)
+}
+
+/// Whether the kernel lets a program take part in security decisions (T2).
+pub(crate) fn try_t2() -> Result<(), libbpf_rs::Error> {
+    attach(&open(TRIAL_T2_OBJECT)?.load()?, "trial").map(drop)
 }
 
 /// The program that reports a system call.

@@ -11,6 +11,8 @@ use clew_event::container::Lifecycle;
 use clew_event::kernel::KernelOperation;
 use clew_event::process::ExecutedFlags;
 
+use clew_wire::limits::{ARGV_BYTES_MAX, PATH_COMPONENTS_MAX};
+
 use crate::watch::watch;
 
 #[test]
@@ -155,4 +157,48 @@ fn a_cgroup_is_told_when_it_comes_and_goes() {
     assert_eq!(changes.len(), 2, "{changes:?}");
     assert_eq!((changes[0].0, changes[1].0), (Lifecycle::Started, Lifecycle::Stopped));
     assert_eq!(changes[0].1, changes[1].1);
+}
+
+#[test]
+fn a_pid_namespace_gives_its_first_process_the_number_one() {
+    let Some(seen) = watch(|_| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--pid", "--fork", "/bin/true", "first"]);
+        assert!(unshare.status().expect("runs").success());
+    }) else {
+        return;
+    };
+    let (actor, executed) = seen.exec_named("true");
+    assert_eq!(executed.session.vpid, 1);
+    assert!(actor.process.pid > 1);
+    let forked = seen.events.iter().find_map(|event| match &event.kind {
+        EventKind::Forked(forked) if forked.child == actor.process => Some(forked.child_vpid),
+        _ => None,
+    });
+    assert_eq!(forked, Some(1));
+}
+
+#[test]
+fn what_is_longer_than_the_bounds_is_cut_and_says_so() {
+    let argv_max = usize::try_from(ARGV_BYTES_MAX).expect("small");
+    let Some(seen) = watch(|folder| {
+        let long = "x".repeat(argv_max);
+        Command::new("/bin/true").args(["short", &long]).status().expect("runs");
+        let mut deep = folder.to_owned();
+        for _ in 0..=PATH_COMPONENTS_MAX {
+            deep.push("d");
+        }
+        fs::create_dir_all(&deep).expect("folders");
+        fs::copy("/bin/true", deep.join("deep")).expect("copied");
+        Command::new(deep.join("deep")).status().expect("runs");
+    }) else {
+        return;
+    };
+    let executed = seen.exec_with("xxx").1;
+    assert!(executed.flags.has(ExecutedFlags::ARGV_TRUNCATED));
+    assert!(executed.argv.as_bytes().starts_with(b"/bin/true\0short\0xxx"));
+    assert_eq!(executed.argv.as_bytes().len(), argv_max - 1);
+    let executed = seen.exec_named("deep").1;
+    assert!(executed.flags.has(ExecutedFlags::PATH_TRUNCATED));
+    assert!(executed.exe.as_bytes().starts_with(b".../d/") && executed.exe.file_name() == b"deep");
 }
