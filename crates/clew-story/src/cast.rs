@@ -136,3 +136,45 @@ pub(crate) fn entities(findings: &[&Finding]) -> Vec<Entity> {
     }
     found.into_iter().map(|((kind, id), name)| Entity { kind, id, name }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forest::Forest;
+    use crate::sample::{Sample, process};
+
+    #[test]
+    fn draws_at_most_processes_max_and_names_at_most_entities_max() {
+        let mut forest = Forest::default();
+        let handles: Vec<_> = (0..600_u32)
+            .map(|n| {
+                let lineage = [process(2 * n + 2, "x", "x", 1), process(2 * n + 3, "y", "y", 0)];
+                forest.insert(Sample::new("a", 1).lineage(&lineage).at(u64::from(n)).finding())
+            })
+            .collect();
+        let steps: Vec<&Node> =
+            handles.iter().map(|&handle| forest.node(handle).unwrap()).collect();
+        let cast = cast(&steps, None);
+        assert_eq!(cast.processes.len(), PROCESSES_MAX);
+        assert_eq!(cast.parents.len(), PROCESSES_MAX);
+        let findings: Vec<_> = steps.iter().map(|node| &node.finding).collect();
+        assert_eq!(entities(&findings).len(), ENTITIES_MAX);
+    }
+
+    #[test]
+    fn parents_stand_before_their_children_and_brothers_by_age() {
+        let (server, sh) = (process(1, "server", "", 0), process(9, "sh", "", 10));
+        let child = |pid, ms| [process(pid, "x", "", ms), sh.clone(), server.clone()];
+        let mut forest = Forest::default();
+        let lineages = [child(5, 30), child(7, 20)];
+        let handles = lineages
+            .map(|lineage| forest.insert(Sample::new("a", 1).lineage(&lineage).at(40).finding()));
+        let steps: Vec<&Node> =
+            handles.iter().map(|&handle| forest.node(handle).unwrap()).collect();
+        let cast = cast(&steps, Some(server.key));
+        let pids: Vec<_> = cast.processes.iter().map(|facts| facts.key.pid).collect();
+        assert_eq!(pids, [1, 9, 7, 5]);
+        let parents: Vec<_> = cast.parents.iter().map(|key| key.map(|key| key.pid)).collect();
+        assert_eq!(parents, [None, Some(1), Some(9), Some(9)]);
+    }
+}

@@ -293,3 +293,57 @@ fn file_places(finding: &Finding) -> [Option<(Key, u8)>; 2] {
     let touched = Key::file(finding, &finding.subject.file).filter(|key| Some(*key) != ran);
     [ran.map(|key| (key, RAN)), touched.map(|key| (key, TOUCHED))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Sample, process};
+
+    const HORIZON: Duration = Duration::from_secs(3600);
+
+    fn below(shell: u32, pid: u32, ms: u64) -> Finding {
+        let lineage =
+            [process(pid, "x", "", ms), process(shell, "sh", "", 0), process(1, "s", "", 0)];
+        Sample::new("a", 1).lineage(&lineage).at(ms).finding()
+    }
+
+    #[test]
+    fn looks_again_at_no_more_than_kin_max_later_findings() {
+        let mut forest = Forest::default();
+        for pid in 0..200 {
+            forest.insert(below(50, 100 + pid, 1_000 + u64::from(pid)));
+        }
+        let early = forest.insert(below(50, 99, 1));
+        assert_eq!(forest.later_kin(early).len(), Forest::KIN_MAX);
+    }
+
+    #[test]
+    fn the_nearest_ancestor_wins_then_the_first_brother() {
+        let mut forest = Forest::default();
+        let first = forest.insert(below(50, 101, 10));
+        forest.insert(below(50, 102, 20));
+        let cause = |forest: &Forest, finding: &Finding| {
+            forest.cause_of(finding, &Known::default(), HORIZON).map(|tie| tie.to)
+        };
+        let child = below(50, 103, 30);
+        assert_eq!(cause(&forest, &child), Some(first));
+        let lineage = [process(50, "sh", "", 0), process(1, "s", "", 0)];
+        let shell = Sample::new("shell", 1).lineage(&lineage).at(5).finding();
+        let shell = forest.insert(shell);
+        assert_eq!(cause(&forest, &child), Some(shell));
+        assert_eq!(cause(&forest, &below(51, 104, 40)), None);
+    }
+
+    #[test]
+    fn a_removed_finding_leaves_its_children_without_a_parent_and_no_trace_but_its_rule() {
+        let mut forest = Forest::default();
+        let first = forest.insert(below(50, 101, 10));
+        let second = forest.insert(below(50, 102, 20));
+        let tie = forest.cause_of(&below(50, 102, 20), &Known::default(), HORIZON);
+        forest.link(second, tie);
+        forest.remove(first);
+        assert_eq!(forest.node(second).unwrap().parent, None);
+        forest.remove(second);
+        assert_eq!((forest.len(), forest.trails_len(), forest.minutes.len()), (0, 1, 0));
+    }
+}

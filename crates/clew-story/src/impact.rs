@@ -178,4 +178,16 @@ mod tests {
         check(7.0, ImpactLevel::High, "T1003.008", Severity::High);
         check(20.0, ImpactLevel::High, "T1071", Severity::Critical);
     }
+
+    #[test]
+    fn a_reason_lists_at_most_listed_max_files() {
+        let findings: Vec<_> = (0..20)
+            .map(|n| {
+                let sample = Sample::new("a", n).techniques(&["T1003.008"]);
+                sample.file(&format!("/secret/{n}")).finding()
+            })
+            .collect();
+        let impact = impact(&findings.iter().collect::<Vec<_>>());
+        assert_eq!(impact.reasons[0].matches("/secret/").count(), LISTED_MAX);
+    }
 }

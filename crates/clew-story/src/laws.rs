@@ -133,7 +133,8 @@ proptest! {
             stories.join(finding, &mut revisions);
             let counts = stories.counts();
             prop_assert!(counts.findings_kept <= findings_max as u64);
-            let known = counts.findings_kept + counts.findings_counted + counts.findings_evicted;
+            let gone = counts.findings_evicted + counts.findings_expired;
+            let known = counts.findings_kept + counts.findings_counted + gone;
             prop_assert_eq!(known, counts.findings_seen);
         }
     }

@@ -423,6 +423,14 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_box_shows_at_most_sublabel_max_characters_of_a_command_line() {
+        let mut story = story(&[None], &[]);
+        story.processes[0].command_line = "x".repeat(1000).into();
+        let graph = process_graph(&story);
+        assert_eq!(graph.nodes[0].sublabel.chars().count(), SUBLABEL_MAX + 1);
+    }
+
     proptest::proptest! {
         /// However the tree looks, no two boxes overlap and all lie inside the picture.
         #[test]

@@ -337,3 +337,47 @@ impl Lines {
         members.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Sample, process};
+
+    fn add(lines: &mut Lines, rule: &str, pid: u32, ms: u64) -> Handle {
+        let (known, settings) = (Known::default(), Settings::default());
+        let by = Judgment { known: &known, settings: &settings };
+        let finding = Sample::new(rule, 1).lineage(&[process(pid, "x", "", ms)]).at(ms).finding();
+        let before = lines.forest.len() as Handle;
+        lines.add(finding, None, by);
+        before
+    }
+
+    #[test]
+    fn a_line_is_compared_with_at_most_candidates_max_others_at_a_value() {
+        let mut lines = Lines::default();
+        for pid in 0..40 {
+            add(&mut lines, "a", pid, u64::from(pid));
+        }
+        let root = add(&mut lines, "b", 99, 100);
+        let (known, settings) = (Known::default(), Settings::default());
+        let by = Judgment { known: &known, settings: &settings };
+        let (key, value) = *lines.line(root).unwrap().keys.first().unwrap();
+        let trail = lines.forest.trail(key).unwrap();
+        assert_eq!(lines.meetings(root, value, trail, by).len(), Lines::CANDIDATES_MAX);
+    }
+
+    #[test]
+    fn the_lowest_rank_and_there_the_oldest_is_let_go_first() {
+        let mut lines = Lines::default();
+        let (known, settings) = (Known::default(), Settings::default());
+        let by = Judgment { known: &known, settings: &settings };
+        add(&mut lines, "a", 1, 0);
+        let notice = Sample::new("b", 2).priority(clew_event::Priority::Notice);
+        lines.add(notice.at(5).finding(), None, by);
+        assert_eq!(lines.least(), Some((Rank::Quiet, 1)));
+        assert_eq!(lines.remove(1), 1);
+        assert_eq!(lines.least(), Some((Rank::Seeded, 0)));
+        lines.keep_told(&[0], TimestampNs::default());
+        assert_eq!(lines.least(), Some((Rank::Told, 0)));
+    }
+}

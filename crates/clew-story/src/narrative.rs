@@ -189,3 +189,25 @@ const fn impact_name(level: ImpactLevel) -> &'static str {
         ImpactLevel::Critical => "the machine or more",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Sample, process};
+    use crate::{Settings, Stories};
+
+    #[test]
+    fn writes_out_at_most_chain_max_causes() {
+        let (sh, server) = (process(50, "sh", "sh", 0), process(1, "server", "", 0));
+        let mut stories = Stories::new(Settings::default());
+        let mut revisions = Vec::new();
+        for pid in 100..150_u32 {
+            let lineage = [process(pid, "x", "", 1), sh.clone(), server.clone()];
+            let sample = Sample::new(&format!("r{pid}"), 1).lineage(&lineage);
+            stories.join(&sample.at(u64::from(pid)).finding(), &mut revisions);
+        }
+        let narrative = revisions.pop().unwrap().narrative;
+        assert_eq!(narrative.matches("started both").count(), CHAIN_MAX);
+        assert!(narrative.contains("And 25 more such causes"), "{narrative}");
+    }
+}

@@ -198,6 +198,22 @@ mod tests {
     }
 
     #[test]
+    fn ties_and_order_add_a_bounded_part() {
+        let tie = |bits| Tie {
+            to: 0,
+            class: clew_event::story::EdgeClass::C,
+            bits,
+            via: crate::tie::Via::File { touched: 0, ran: 0 },
+        };
+        assert!((scored(&tie(20.0)) - TIE_BITS_MAX).abs() < 1e-9);
+        assert!(scored(&tie(-3.0)).abs() < 1e-9);
+        let at = |n: u128| (at_ms(0), clew_event::FindingId(n));
+        let swing = [Tactic::Execution, Tactic::Discovery, Tactic::CredentialAccess];
+        let there: Vec<_> = (0..30).map(|n| (at(n), swing[n as usize % 3])).collect();
+        assert!((order(&there) - ORDER_BITS_MAX).abs() < 1e-9);
+    }
+
+    #[test]
     fn noise_raises_the_threshold_only_up_to_looks_max() {
         let settings = Settings::default();
         let mut looks = Looks::default();

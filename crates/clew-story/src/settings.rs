@@ -16,12 +16,12 @@ pub struct Settings {
     /// How far apart in event time two findings may lie and still be tied, and after how long
     /// without a finding a line is forgotten and a story closed.
     pub horizon: Duration,
-    /// Findings held at once, at about 2 KiB each.
+    /// Findings held at once, at 2 to 6 KiB each with all their ancestors.
     pub findings_max: usize,
 }
 
 impl Settings {
-    /// Default of [`Settings::findings_max`]: 16 MiB at most.
+    /// Default of [`Settings::findings_max`]: some 30 MiB at most.
     pub const FINDINGS_MAX: usize = 8_192;
 }
 

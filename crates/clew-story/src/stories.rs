@@ -47,6 +47,8 @@ pub struct Counts {
     pub findings_counted: u64,
     /// Findings let go before their time because there were too many.
     pub findings_evicted: u64,
+    /// Findings forgotten because their line or story had no news within the horizon.
+    pub findings_expired: u64,
     /// Stories that still grow.
     pub stories_open: u64,
     /// Stories ever told.
@@ -174,7 +176,7 @@ impl Stories {
     /// Closes stories and forgets lines that had no finding within the horizon.
     fn close_stale(&mut self) {
         while let Some((rank, root)) = self.lines.stale(self.now, &self.settings) {
-            self.let_go(rank, root);
+            self.counts.findings_expired += self.let_go(rank, root) as u64;
         }
     }
 
@@ -340,4 +342,44 @@ fn story_id(root: FindingId, count: u64) -> StoryId {
 /// The finding without what a story does not tell.
 fn stripped(finding: &Finding) -> Finding {
     Finding { output_fields: BTreeMap::new(), tags: Vec::new(), ..finding.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Sample, process};
+
+    #[test]
+    fn values_are_bounded_by_trails_per_finding_max_whatever_the_findings_name() {
+        let settings = Settings { findings_max: 8, ..Settings::default() };
+        let mut stories = Stories::new(settings);
+        let mut revisions = Vec::new();
+        for n in 0..2_000_u32 {
+            let lineage: Vec<_> = (0..16).map(|up| process(n * 16 + up, "x", "", 0)).collect();
+            let sample = Sample::new(&format!("rule {n}"), 1).lineage(&lineage).at(u64::from(n));
+            let sample =
+                sample.file(&format!("/f/{n}")).peer(&format!("10.{}.{}.1:1", n / 256, n % 256));
+            stories.join(&sample.finding(), &mut revisions);
+            let trails_max = 8 * Stories::TRAILS_PER_FINDING_MAX;
+            // A finding is put in after room was made: it may bring that many more.
+            let held = stories.lines.forest.trails_len();
+            assert!(held <= trails_max + Stories::TRAILS_PER_FINDING_MAX, "{held}");
+        }
+    }
+
+    #[test]
+    fn holds_findings_max_unless_told_otherwise() {
+        assert_eq!(Settings::default().findings_max, Settings::FINDINGS_MAX);
+    }
+
+    #[test]
+    fn an_id_is_free_only_while_no_open_story_bears_it() {
+        let mut stories = Stories::new(Settings::default());
+        let mut revisions = Vec::new();
+        let finding = Sample::new("a", 1).priority(clew_event::Priority::Critical).at(0).finding();
+        let id = stories.free_id(finding.id);
+        stories.join(&finding, &mut revisions);
+        assert_eq!(revisions.first().map(|story| story.id), Some(id));
+        assert_ne!(stories.free_id(finding.id), id);
+    }
 }

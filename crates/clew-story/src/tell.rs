@@ -18,6 +18,9 @@ use crate::tie::{Shared, Tie, Via, is_about_start};
 use crate::trail::Handle;
 use crate::words;
 
+/// Tactics that a title names.
+const TACTICS_MAX: usize = 6;
+
 /// What a story is told from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene<'a> {
@@ -133,7 +136,6 @@ fn boots(findings: &[&Finding]) -> BTreeSet<BootId> {
 }
 
 fn title(root: &Node, process: Option<ProcessKey>, findings: &[&Finding]) -> String {
-    const TACTICS_MAX: usize = 6;
     let lineage = &root.finding.subject.lineage;
     let above = lineage.iter().position(|facts| Some(facts.key) == process).unwrap_or(0);
     let who = match lineage.get(above..).unwrap_or_default() {
@@ -298,4 +300,36 @@ fn shared_sentence(node: &Node, earlier: &Node, value: Shared, per_day: f64) -> 
 /// Steps by the finding they tell, counted from 1.
 pub(crate) fn numbers(story: &Story) -> BTreeMap<FindingId, usize> {
     story.steps.iter().enumerate().map(|(index, step)| (step.finding, index + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    #[test]
+    fn a_title_names_at_most_tactics_max_tactics() {
+        let all = ["T1190", "T1059", "T1505", "T1068", "T1036", "T1003", "T1082", "T1021", "T1005"];
+        let mut forest = Forest::default();
+        let root = forest.insert(Sample::new("a", 1).techniques(&all).finding());
+        let root = forest.node(root).unwrap();
+        let title = title(root, None, &[&root.finding]);
+        let named = title.rsplit(": ").next().unwrap();
+        assert_eq!(named.replace(" and ", ", ").split(", ").count(), TACTICS_MAX);
+    }
+
+    #[test]
+    fn more_than_steps_max_findings_are_told_by_their_kinds_first() {
+        let mut forest = Forest::default();
+        let mut add =
+            |rule: &str, n: usize| forest.insert(Sample::new(rule, n).at(n as u64).finding());
+        let mut handles: Vec<_> = (0..Story::STEPS_MAX + 50).map(|n| add("noise", n)).collect();
+        handles.push(add("rare", 10_000));
+        let all: Vec<&Node> = handles.iter().map(|&handle| forest.node(handle).unwrap()).collect();
+        let told = selected(&all);
+        assert_eq!(told.len(), Story::STEPS_MAX);
+        assert_eq!(told[0].at(), all[0].at());
+        assert_eq!(told.last().unwrap().finding.rule, "rare");
+        assert!(told.is_sorted_by_key(|node| node.at()));
+    }
 }

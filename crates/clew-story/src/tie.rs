@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn an_errand_lasts_errand_seconds_max() {
+        let second = |second: u64| TimestampNs::from_unix_ns(second * 1_000_000_000);
+        let (last, over) = (second(ERRAND_SECONDS_MAX), second(ERRAND_SECONDS_MAX + 1));
+        assert!(ancestor(1, 1).is_cause(at(0), last));
+        assert!(!ancestor(1, 1).is_cause(at(0), over));
+    }
+
+    #[test]
     fn a_server_ties_nothing() {
         for (here, there) in [(0, 0), (1, 0), (1, 1)] {
             let server = Ancestor { is_server: true, ..ancestor(here, there) };
