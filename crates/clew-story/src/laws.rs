@@ -55,12 +55,24 @@ fn lone(rule: &str, pid: u32, ms: u64) -> Finding {
     Sample::new(rule, 1).priority(Priority::Warning).lineage(&lineage).at(ms).finding()
 }
 
+/// One process drops a file and speaks with its master; another, unrelated by birth, runs it.
+fn carry(path: &str, [hand, runner]: [u32; 2], [dropped, ran]: [u64; 2]) -> [Finding; 2] {
+    let fetch = Sample::new("fetched", 1).priority(Priority::Notice).peer("10.0.0.9:80");
+    let mut program = process(runner, "p", "p", ran);
+    (program.exe, program.is_dropped) = (path.into(), true);
+    [
+        fetch.lineage(&[process(hand, "wget", "wget", dropped)]).file(path).at(dropped).finding(),
+        Sample::new("ran", 1).peer("10.0.0.9:81").lineage(&[program]).at(ran).finding(),
+    ]
+}
+
 /// An hour of one container: attacks, honest requests, alerts that stand alone, repetitions.
 fn history() -> impl Strategy<Value = History> {
     let attacks = proptest::collection::vec(0_u64..3_000_000, 0..4);
     let honest = proptest::collection::vec(0_u64..3_000_000, 0..12);
     let alone = proptest::collection::vec((0_u64..3_000_000, 0_u8..4), 0..4);
-    (attacks, honest, alone).prop_map(|(attacks, honest, alone)| {
+    let carried = proptest::collection::vec((0_u64..3_000_000, 1_u64..900_000, 0_u8..2), 0..3);
+    (attacks, honest, alone, carried).prop_map(|(attacks, honest, alone, carried)| {
         let mut findings = Vec::new();
         let mut pid = 1_000;
         let mut next = || {
@@ -79,6 +91,9 @@ fn history() -> impl Strategy<Value = History> {
                 sample.lineage(&lineage).at(ms + 5).finding()
             };
             findings.extend([first, again]);
+        }
+        for (ms, later, file) in carried {
+            findings.extend(carry(&format!("/tmp/{file}"), [next(), next()], [ms, ms + later]));
         }
         findings.sort_by_key(|finding| (finding.time, finding.id));
         History(findings)

@@ -60,12 +60,15 @@ pub(crate) fn container_name(finding: &Finding) -> Option<String> {
     Some(if name.is_empty() { escaped(container.id.short().as_bytes()) } else { name })
 }
 
-/// The finding's own words: what stands before the first ` | ` or ` (` of its output.
+/// The finding's own words: its output without the fields after ` | `, or in the older style of
+/// rules, without the fields in brackets at its end.
 pub(crate) fn headline(finding: &Finding) -> String {
     let output = escaped(finding.output.as_bytes());
-    let before_fields = output.split(" | ").next().unwrap_or_default();
-    let words = before_fields.split(" (").next().unwrap_or_default().trim();
-    let words = words.trim_end_matches(['.', '|', ' ']);
+    let words = match output.split_once(" | ") {
+        Some((words, _)) => words,
+        None => output.split_once(" (").map_or(output.as_str(), |(words, _)| words),
+    };
+    let words = words.trim().trim_end_matches(['.', '|', ' ']);
     if words.is_empty() {
         return escaped(finding.rule.as_bytes());
     }
@@ -133,6 +136,10 @@ mod tests {
         check(
             "netcheck ran sh -c id on /etc/shadow | a=b",
             "netcheck ran sh -c id on /etc/shadow (pid 100).",
+        );
+        check(
+            "x ran sh -c id (now) on /etc/shadow | a=b",
+            "x ran sh -c id (now) on /etc/shadow (pid 100).",
         );
         check("Old style (user=root)", "Old style (`sh -c id` (pid 100), file `/etc/shadow`).");
         check("", "a_rule (`sh -c id` (pid 100), file `/etc/shadow`).");
