@@ -146,3 +146,69 @@ fn a_browser_shows_hostile_names_of_a_story_escaped() -> Outcome {
     assert!(!dom.contains('\u{202e}') && !dom.contains('\u{1b}'), "nothing turns the text");
     Ok(())
 }
+
+#[test]
+fn the_page_escapes_exactly_what_the_terminal_escapes() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let server = serve(filled_store(folder.path()).reader()?);
+    let Some(mut page) = Browser::open(&server.url()) else { return Ok(()) };
+    let ranges = [(0, 0x3000), (0xfe00, 0x1_0000), (0xe_0000, 0xe_0100)];
+    for (from, to) in ranges {
+        let shown = page.value(&format!(
+            "import('/assets/dom.js').then(({{ shown }}) => Array.from({{ length: {to} - {from} }}, \
+             (_, index) => shown(String.fromCodePoint({from} + index))))"
+        ));
+        let shown = shown.as_array().ok_or("a list")?;
+        for (code, shown) in (from..to).zip(shown) {
+            let Some(character) = char::from_u32(code) else { continue };
+            let expected = clew_event::text::escaped(character.to_string().as_bytes());
+            assert_eq!(shown.as_str(), Some(expected.as_str()), "U+{code:04X}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn spans_and_odds_read_as_people_say_them() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let server = serve(filled_store(folder.path()).reader()?);
+    let Some(mut page) = Browser::open(&server.url()) else { return Ok(()) };
+    let mut check = |module: &str, call: &str, expected: &str| {
+        let value = page.value(&format!("import('/assets/{module}').then((m) => m.{call})"));
+        assert_eq!(value, expected, "{call}");
+    };
+    check("time.js", "duration(165e3)", "165 µs");
+    check("time.js", "duration(46e6)", "46 ms");
+    check("time.js", "duration(1.8e9)", "1.8 s");
+    check("time.js", "duration(59.99e9)", "60.0 s");
+    check("time.js", "duration(200e9)", "3 min 20 s");
+    check("time.js", "duration(7500e9)", "2 h 5 min");
+    check("time.js", "duration(273600e9)", "3 d 4 h");
+    check("time.js", "clock(1795546931118214803)", "19:02:11.118");
+    check("words.js", "odds(12)", "1 in 4,096");
+    check("words.js", "odds(94.2)", "1 in 10²⁸");
+    check("words.js", "certainty(10)", "An attack");
+    check("words.js", "certainty(9.9)", "Very likely an attack");
+    check("words.js", "certainty(3.9)", "Possibly an attack");
+    Ok(())
+}
+
+#[test]
+fn a_raw_record_is_shown_as_it_came() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let server = serve(filled_store(folder.path()).reader()?);
+    let Some(mut page) = Browser::open(&server.url()) else { return Ok(()) };
+    let json =
+        r#"{"inode":18446744073709551615,"path":"a\u001b \"{[,:]}\"","none":[],"ok":[true,{}]}"#;
+    let shown = page.value(&format!(
+        "import('/assets/raw.js').then((m) => m.rawView({}).textContent)",
+        serde_json::to_string(json)?
+    ));
+    let shown = shown.as_str().ok_or("text")?;
+    assert_eq!(
+        shown,
+        "{\n  \"inode\": 18446744073709551615,\n  \"path\": \"a\\u001b \\\"{[,:]}\\\"\",\n  \
+         \"none\": [],\n  \"ok\": [\n    true,\n    {}\n  ]\n}"
+    );
+    Ok(())
+}

@@ -53,6 +53,7 @@ impl Browser {
             .expect("the browser starts");
         let mut browser = Self { child, profile, page: None, calls: 0 };
         browser.connect();
+        browser.until("location.protocol === 'http:' && document.readyState === 'complete'");
         Some(browser)
     }
 
@@ -86,10 +87,11 @@ impl Browser {
         self.page = Some(stream);
     }
 
-    /// The value of a JavaScript expression in the page.
+    /// The value of a JavaScript expression in the page; of a promise, what it gives.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let mut parameters = json!({ "expression": expression });
         parameters["returnByValue"] = true.into();
+        parameters["awaitPromise"] = true.into();
         let result = self.call("Runtime.evaluate", &parameters);
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
