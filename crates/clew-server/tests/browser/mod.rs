@@ -47,6 +47,7 @@ impl Browser {
             .args(["--window-size=1400,1000"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg(address)
+            .env("TMPDIR", profile.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -131,8 +132,20 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        // Asked to close, it ends its own children; only then can its folder be removed.
+        if let Some(page) = &mut self.page {
+            let close = json!({ "id": 0, "method": "Browser.close" }).to_string();
+            page.write_all(&frame(close.as_bytes())).ok();
+        } else {
+            self.child.kill().ok();
+        }
+        let deadline = Instant::now() + DEADLINE;
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if deadline < Instant::now() {
+                self.child.kill().ok();
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 }
 
