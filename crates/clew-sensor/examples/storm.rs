@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use clew_event::{Event, EventKind};
 use clew_sensor::{Sensor, Settings, Totals};
-use clew_wire::limits::{KIND_EXEC, KINDS, kind_name};
+use clew_wire::limits::{KIND_EXEC, KIND_FILE, KINDS, kind_name};
 
 const TAX_SPAN: Duration = Duration::from_secs(3);
 /// Opens between two looks at the clock.
@@ -195,7 +195,18 @@ fn storm(sensor: &mut Sensor, load: Load, out: &mut impl Write) -> Result<()> {
         cpu_used * 1e9 / seen.events.max(1) as f64,
         seen.held_max
     )?;
-    report(&before, &sensor.totals(), &seen, out)
+    let after = sensor.totals();
+    report(&before, &after, &seen, out)?;
+    let offered = file_records(&after) - file_records(&before);
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let is_complete = offered as f64 >= opens;
+    ensure!(is_complete, "{opens} opens were made, but {offered} offered");
+    writeln!(out, "every open was offered")?;
+    Ok(())
+}
+
+fn file_records(totals: &Totals) -> u64 {
+    totals.offered.get(usize::from(KIND_FILE)).copied().unwrap_or(0)
 }
 
 /// One line a kind; an error where the equation does not hold.

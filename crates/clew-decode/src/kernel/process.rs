@@ -120,6 +120,7 @@ mod tests {
     use clew_event::BootId;
     use clew_wire::as_bytes;
     use clew_wire::record::TextRef;
+    use proptest::prelude::*;
 
     /// Puts `text` behind the fixed part and tells where it lies.
     fn put(bytes: &mut Vec<u8>, text: &str, flags: u16) -> TextRef {
@@ -182,6 +183,22 @@ mod tests {
         check(0x0100, 1, 0);
         check(0x0009, 0, 9);
         check(0x008b, 0, 11);
+    }
+
+    proptest! {
+        #[test]
+        fn an_exec_that_is_cut_anywhere_is_refused(cut in 1_usize..600) {
+            let mut texts = Vec::new();
+            let exec = Exec {
+                exe: put(&mut texts, "dash/bin/usr/", limits::TEXT_COMPONENTS),
+                environment: put(&mut texts, "LD_PRELOAD=/x\0", 0),
+                ..Exec::default()
+            };
+            let record = [as_bytes(&exec), &texts].concat();
+            let kept = record.len().saturating_sub(cut);
+            let refused = Decoder::new(BootId(1), 0).exec(Bytes(&record[..kept]));
+            prop_assert!(refused.is_err());
+        }
     }
 
     #[test]

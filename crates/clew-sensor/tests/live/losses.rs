@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clew_event::{Actor, Event, EventId, EventKind, EventType, TimestampNs};
 use clew_sensor::sensor::INJECTED_EVENTS_MAX;
 use clew_sensor::{Settings, Totals};
-use clew_wire::limits::{KIND_EXEC, KIND_FILE};
+use clew_wire::limits::{KIND_COMPAT, KIND_EXEC, KIND_FILE};
 
 use crate::watch::start;
 
@@ -58,6 +58,49 @@ fn a_flood_is_counted_to_the_last_record_and_pushes_no_exec_out() {
             assert_eq!(totals.malformed, 0, "{totals:?}");
             return;
         }
+    }
+}
+
+/// `dup(-1)` by the 32-bit entry, as a 64-bit program may call it to slip past.
+#[cfg(target_arch = "x86_64")]
+fn dup_by_the_32_bit_entry() -> i64 {
+    const DUP: i64 = 41;
+    let mut result = DUP;
+    // SAFETY: the call reads no memory and fails with EBADF; `rbx`, which holds its argument, is
+    // put back, and the registers that this entry does not keep are named as lost.
+    unsafe {
+        std::arch::asm!(
+            "xchg {argument}, rbx",
+            "int 0x80",
+            "xchg {argument}, rbx",
+            argument = inout(reg) -1_i64 => _,
+            inout("rax") result,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    result
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_call_by_the_32_bit_entry_is_counted_and_told() {
+    let settings = Settings { is_runtime_watched: false, ..Settings::default() };
+    let Some((mut sensor, _turn)) = start(settings) else { return };
+    let before = sensor.totals().lost[usize::from(KIND_COMPAT)];
+    const EBADF: i64 = 9;
+    let result = dup_by_the_32_bit_entry();
+    // Without CONFIG_IA32_EMULATION the entry itself faults, so that this line is not reached.
+    assert_eq!(result & 0xffff_ffff, (1 << 32) - EBADF);
+    assert!(sensor.totals().lost[usize::from(KIND_COMPAT)] > before);
+    let mut events = Vec::new();
+    let end = Instant::now() + PATIENCE;
+    let is_told = |event: &Event| match &event.kind {
+        EventKind::Lost(lost) => lost.record.as_bytes() == b"compat",
+        _ => false,
+    };
+    while !events.iter().any(is_told) {
+        assert!(Instant::now() < end, "not told in {PATIENCE:?}");
+        sensor.poll(Duration::from_millis(50), &mut events).expect("polls");
     }
 }
 
