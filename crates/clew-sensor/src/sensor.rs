@@ -11,7 +11,7 @@ use clew_decode::kernel::Decoder;
 use clew_event::container::CgroupEvent;
 use clew_event::kernel::{LossReason, Lost, NodeStarted};
 use clew_event::{BootId, Event, EventId, EventKind, EventType, TimestampNs};
-use clew_wire::limits::{CGROUP_MEMORY, CGROUP_PIDS, CGROUP_VERSION_2};
+use clew_wire::limits::{CGROUP_MEMORY, CGROUP_PIDS, CGROUP_VERSION_2, RECORD_BYTES_MAX};
 use clew_wire::record::Config;
 
 use crate::cgroups::{Controller, Hierarchy};
@@ -28,6 +28,12 @@ pub const INJECTED_EVENTS_MAX: usize = 1024;
 
 /// Rounds that are read to find what happened while the processes were listed.
 pub const BOOTSTRAP_ROUNDS_MAX: usize = 4;
+
+/// Bytes of the smallest ring: it must hold the largest record, and be whole pages (of 64 KiB on
+/// some machines).
+pub const RING_BYTES_MIN: u32 = 1 << 16;
+
+const _: () = assert!(2 * RECORD_BYTES_MAX < RING_BYTES_MIN as usize, "a record must fit");
 
 /// How often losses are told.
 const LOSSES_SPAN_NS: u64 = 1_000_000_000;
@@ -78,15 +84,18 @@ pub enum SensorError {
     /// The programs are loaded but cannot be used.
     #[error("the loaded programs cannot be used")]
     Unusable(#[source] libbpf_rs::Error),
-    /// A ring buffer cannot be mapped.
-    #[error("a ring buffer of {given_bytes} bytes cannot be mapped: give a power of two")]
-    Ring {
+    /// The kernel makes no ring buffer of that size.
+    #[error(
+        "a ring buffer of {given_bytes} bytes was asked for: give a power of two of at least \
+         {RING_BYTES_MIN}"
+    )]
+    RingSize {
         /// Size that was asked for.
         given_bytes: u32,
-        /// Why.
-        #[source]
-        source: std::io::Error,
     },
+    /// A ring buffer cannot be mapped.
+    #[error("a ring buffer cannot be mapped")]
+    Ring(#[source] std::io::Error),
     /// Waiting for the ring buffers fails.
     #[error("the ring buffers cannot be waited for")]
     Wait(#[source] std::io::Error),
@@ -140,6 +149,11 @@ impl Sensor {
     /// Where not even processes can be watched: the kernel lacks BTF or a ring buffer, or the
     /// caller lacks `CAP_BPF` and `CAP_PERFMON`.
     pub fn start(settings: Settings) -> Result<Self, SensorError> {
+        for given_bytes in [settings.priority_ring_bytes, settings.bulk_ring_bytes] {
+            if !given_bytes.is_power_of_two() || given_bytes < RING_BYTES_MIN {
+                return Err(SensorError::RingSize { given_bytes });
+            }
+        }
         let sizes =
             RingSizes { priority: settings.priority_ring_bytes, bulk: settings.bulk_ring_bytes };
         let mut t0 = T0::load(sizes).map_err(SensorError::Refused)?;
@@ -354,11 +368,10 @@ fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), S
 
 fn rings(t0: &T0, settings: Settings, decoder: Decoder) -> Result<Rings, SensorError> {
     let map = |name: &str, given_bytes: u32| {
-        let refused = |source| SensorError::Ring { given_bytes, source };
         let handle = t0.map(name).map_err(SensorError::Unusable)?;
-        let fd = tier::descriptor(&handle).map_err(refused)?;
+        let fd = tier::descriptor(&handle).map_err(SensorError::Ring)?;
         let size = usize::try_from(given_bytes).unwrap_or(usize::MAX);
-        Ring::map(fd, size).map_err(|errno| refused(errno.into()))
+        Ring::map(fd, size).map_err(|errno| SensorError::Ring(errno.into()))
     };
     let priority = map("ring_priority", settings.priority_ring_bytes)?;
     let bulk = map("ring_bulk", settings.bulk_ring_bytes)?;

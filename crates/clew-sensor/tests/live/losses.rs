@@ -5,14 +5,12 @@ use std::sync::mpsc::TrySendError;
 use std::time::{Duration, Instant};
 
 use clew_event::{Actor, Event, EventId, EventKind, EventType, TimestampNs};
-use clew_sensor::sensor::INJECTED_EVENTS_MAX;
-use clew_sensor::{Settings, Totals};
+use clew_sensor::sensor::{INJECTED_EVENTS_MAX, RING_BYTES_MIN};
+use clew_sensor::{Sensor, SensorError, Settings, Totals};
 use clew_wire::limits::{KIND_COMPAT, KIND_EXEC, KIND_FILE};
 
 use crate::watch::start;
 
-/// Room for about three hundred opens.
-const SMALL_RING_BYTES: u32 = 1 << 16;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn file_totals(totals: &Totals) -> [u64; 3] {
@@ -21,11 +19,8 @@ fn file_totals(totals: &Totals) -> [u64; 3] {
 
 #[test]
 fn a_flood_is_counted_to_the_last_record_and_pushes_no_exec_out() {
-    let settings = Settings {
-        bulk_ring_bytes: SMALL_RING_BYTES,
-        is_self_reported: true,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { bulk_ring_bytes: RING_BYTES_MIN, is_self_reported: true, ..Settings::default() };
     let Some((mut sensor, _turn)) = start(settings) else { return };
     let mut events = Vec::new();
     sensor.poll(Duration::ZERO, &mut events).expect("polls");
@@ -58,6 +53,15 @@ fn a_flood_is_counted_to_the_last_record_and_pushes_no_exec_out() {
             assert_eq!(totals.malformed, 0, "{totals:?}");
             return;
         }
+    }
+}
+
+#[test]
+fn a_ring_of_a_size_that_cannot_be_is_refused_by_name() {
+    for given_bytes in [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 1] {
+        let settings = Settings { bulk_ring_bytes: given_bytes, ..Settings::default() };
+        let refused = Sensor::start(settings);
+        assert!(matches!(refused, Err(SensorError::RingSize { .. })), "{given_bytes}: {refused:?}");
     }
 }
 
