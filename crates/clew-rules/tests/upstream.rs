@@ -2,6 +2,13 @@
 //!
 //! The files and the dumps of Falco's compiler (`falco -L`) are not part of the repository; they
 //! are looked for under `$CLEW_SHARED`, or in `shared/` beside the repository.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic, in its helpers too"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +19,11 @@ use clew_rules::{Loaded, NotRunnable, Options, RuleFacts, Severity, SourceFile, 
 use serde_json::Value;
 
 /// The folder of shared data; says on stderr why a test is skipped without it.
-#[allow(clippy::disallowed_methods, reason = "a test is told by the environment where data lies")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test is told by the environment where data lies, and says why it is skipped"
+)]
 fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("CLEW_SHARED").map_or(beside, PathBuf::from).join("data");

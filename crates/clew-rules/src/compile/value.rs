@@ -120,7 +120,8 @@ fn contains(needle: &[u8]) -> Test {
     Test::Contains(Box::new(memmem::Finder::new(needle).into_owned()))
 }
 
-/// The whole text has to match, as in the original. Classes such as `\w` mean ASCII, also as there.
+/// The whole text has to match, as in the original. `.` is any character but a line feed, `^` and
+/// `$` stand at lines. Perl's classes such as `\d`, which the original refuses, are taken.
 fn regex(value: &Value) -> Result<Test, Problem> {
     let Ok(pattern) = std::str::from_utf8(&value.bytes) else {
         return Err(problem(value, "a regular expression has to be UTF-8"));
@@ -128,7 +129,7 @@ fn regex(value: &Value) -> Result<Test, Problem> {
     let built = RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
         .size_limit(REGEX_BYTES_MAX)
         .dfa_size_limit(REGEX_BYTES_MAX)
-        .dot_matches_new_line(true)
+        .multi_line(true)
         .build();
     match built {
         Ok(regex) => Ok(Test::Regex(Box::new(regex))),

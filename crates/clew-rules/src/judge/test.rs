@@ -120,7 +120,8 @@ impl Test {
             Self::StartsWith(prefix) => text.starts_with(prefix),
             Self::EndsWith(suffix) => text.ends_with(suffix),
             Self::Glob(glob) => glob.matches(text),
-            Self::Regex(regex) => regex.is_match(text),
+            // Expressions speak of characters; bytes that are none count as U+FFFD.
+            Self::Regex(regex) => regex.is_match(String::from_utf8_lossy(text).as_bytes()),
             Self::PathPrefix(prefixes) => prefixes.matches(text),
             Self::Bool(_)
             | Self::UnsignedIn(_)
