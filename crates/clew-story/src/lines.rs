@@ -65,28 +65,44 @@ impl Lines {
     pub(crate) fn add(&mut self, finding: Finding, cause: Option<Tie>, by: Judgment) -> Change {
         let handle = self.forest.insert(finding);
         self.forest.link(handle, cause);
-        let moved = self.adopt(handle, by);
-        if moved.is_empty() { self.extend(handle, by) } else { self.rebuild(handle, moved, by) }
+        let mut left = BTreeSet::new();
+        let moved = self.adopt(handle, by, &mut left);
+        if moved.is_empty() {
+            return self.extend(handle, by);
+        }
+        let mut change = self.rebuild(handle, moved, by);
+        change.tops.extend(left);
+        change
     }
 
     /// Lets an earlier finding of the same kind stand in the place of a later one.
     pub(crate) fn replace(&mut self, handle: Handle, finding: Finding, by: Judgment) -> Change {
         let mut moved = BTreeSet::from([handle, self.forest.line_root(handle)]);
+        let mut left = BTreeSet::from([self.forest.top(handle)]);
         let cause = self.forest.cause_of(&finding, by.known, by.settings.horizon);
         self.forest.replace(handle, finding);
         self.forest.link(handle, cause);
-        moved.extend(self.adopt(handle, by));
-        self.rebuild(handle, moved, by)
+        moved.extend(self.adopt(handle, by, &mut left));
+        let mut change = self.rebuild(handle, moved, by);
+        change.tops.extend(left);
+        change
     }
 
-    /// Lets later findings take a new one for their cause; gives the lines this may have changed.
-    fn adopt(&mut self, handle: Handle, by: Judgment) -> BTreeSet<Handle> {
+    /// Lets later findings take a new one for their cause; gives the lines this may have changed,
+    /// and in `left` the tops of the trees they were in.
+    fn adopt(
+        &mut self,
+        handle: Handle,
+        by: Judgment,
+        left: &mut BTreeSet<Handle>,
+    ) -> BTreeSet<Handle> {
         let mut moved = BTreeSet::new();
         for kin in self.forest.later_kin(handle) {
             let Some(node) = self.forest.node(kin) else { continue };
             let cause = self.forest.cause_of(&node.finding, by.known, by.settings.horizon);
             let is_better = cause.is_some() && cause != node.parent;
             if is_better {
+                left.insert(self.forest.top(kin));
                 moved.insert(self.forest.line_root(kin));
                 moved.insert(kin);
                 self.forest.link(kin, cause);

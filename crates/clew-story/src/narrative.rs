@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clew_event::story::{Edge, EdgeClass, ImpactLevel, Severity, Step};
 use clew_event::{ProcessKey, Story, TimestampNs};
@@ -29,14 +30,13 @@ pub(crate) struct Certainty {
 pub(crate) fn narrative(story: &Story, certainty: Certainty) -> String {
     let mut text = String::new();
     let severity = severity_name(story.severity);
-    let span = story.span.1.since(story.span.0);
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{severity}: {}", story.title);
     let _ = writeln!(
         text,
-        "From {} for {:.1} s.\n\nWhere it began\n  {}",
+        "From {} for {}.\n\nWhere it began\n  {}",
         story.span.0,
-        span.as_secs_f64(),
+        span(story.span.1.since(story.span.0)),
         story.root.sentence
     );
     let _ = writeln!(text, "\nWhat it did");
@@ -165,6 +165,16 @@ fn named(id: &str) -> String {
     technique(id).map_or_else(|| id.to_owned(), |found| format!("{id} {}", found.name))
 }
 
+/// A span in the unit in which people think of it.
+fn span(span: Duration) -> String {
+    match span.as_secs() {
+        0 => format!("{} ms", span.as_millis()),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
 /// The time of day in UTC, to the millisecond.
 fn clock(time: TimestampNs) -> String {
     let mut text = time.time_of_day();
@@ -195,6 +205,15 @@ mod tests {
     use super::*;
     use crate::sample::{Sample, process};
     use crate::{Settings, Stories};
+
+    #[test]
+    fn a_span_is_told_in_the_unit_in_which_people_think() {
+        let check = |ms, told: &str| assert_eq!(span(Duration::from_millis(ms)), told);
+        check(17, "17 ms");
+        check(1_999, "1 s");
+        check(180_000, "3 min");
+        check(7_200_000, "2 h");
+    }
 
     #[test]
     fn writes_out_at_most_chain_max_causes() {

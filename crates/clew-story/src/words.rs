@@ -7,6 +7,9 @@ use clew_event::{Finding, Text};
 /// Characters of a command line or headline that a sentence shows.
 pub(crate) const SHOWN_MAX: usize = 160;
 
+/// Characters of the command line with which a story began.
+pub(crate) const COMMAND_MAX: usize = 512;
+
 /// At most `max` characters, with `…` where something was left out.
 pub(crate) fn short(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
@@ -29,12 +32,14 @@ pub(crate) fn process(facts: &ProcessFacts) -> String {
     format!("{} (pid {})", quoted(name), facts.key.pid)
 }
 
-/// `` `cat /etc/shadow` (pid 101) ``
+/// `` `cat /etc/shadow` (pid 101) ``, with much of the command line: where a story began, it is
+/// what came in.
 pub(crate) fn command(facts: &ProcessFacts) -> String {
     if facts.command_line.is_empty() {
         return process(facts);
     }
-    format!("{} (pid {})", quoted(&facts.command_line), facts.key.pid)
+    let line = short(&facts.command_line.to_string(), COMMAND_MAX);
+    format!("`{line}` (pid {})", facts.key.pid)
 }
 
 /// `` in container `shop` (image `shop:1`) on node `n4` ``
@@ -81,8 +86,11 @@ pub(crate) fn deed(finding: &Finding) -> String {
     let mut more = Vec::new();
     if let Some(process) = finding.subject.lineage.first() {
         let line = process.command_line.to_string();
-        let is_told = line.is_empty() || words.contains(&short(&line, SHOWN_MAX / 2));
-        more.push(if is_told { format!("pid {}", process.key.pid) } else { command(process) });
+        let beginning: String = line.chars().take(SHOWN_MAX / 4).collect();
+        if !words.contains(&beginning) {
+            more.push(quoted(&process.command_line));
+        }
+        more.push(format!("pid {}", process.key.pid));
     }
     for (what, value) in [("file", &finding.subject.file), ("peer", &finding.subject.peer)] {
         let shown = value.to_string();
@@ -131,7 +139,7 @@ mod tests {
         let check = |output: &str, deed_told: &str| assert_eq!(deed(&sample(output)), deed_told);
         check(
             "Sensitive file opened | file=/etc/shadow user=root",
-            "Sensitive file opened (`sh -c id` (pid 100), file `/etc/shadow`).",
+            "Sensitive file opened (`sh -c id`, pid 100, file `/etc/shadow`).",
         );
         check(
             "netcheck ran sh -c id on /etc/shadow | a=b",
@@ -141,14 +149,17 @@ mod tests {
             "x ran sh -c id (now) on /etc/shadow | a=b",
             "x ran sh -c id (now) on /etc/shadow (pid 100).",
         );
-        check("Old style (user=root)", "Old style (`sh -c id` (pid 100), file `/etc/shadow`).");
-        check("", "a_rule (`sh -c id` (pid 100), file `/etc/shadow`).");
+        check("Old style (user=root)", "Old style (`sh -c id`, pid 100, file `/etc/shadow`).");
+        check("", "a_rule (`sh -c id`, pid 100, file `/etc/shadow`).");
     }
 
     #[test]
     fn nothing_that_an_attacker_writes_breaks_a_line_or_grows_without_bound() {
         let hostile = format!("a\x1b[2J\n{}", "x".repeat(10_000));
         let told = deed(&sample(&hostile));
+        let shell = facts(1, "sh", &hostile, 0);
+        assert!(command(&shell).chars().count() < COMMAND_MAX + 20);
+        assert!(!command(&shell).contains('\n'));
         assert!(!told.contains(['\n', '\x1b']));
         assert!(told.chars().count() < 2 * SHOWN_MAX + 100, "{}", told.len());
     }
