@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -30,18 +31,18 @@ struct Figure {
 /// # Errors
 /// When the benchmarks do not build or do not run.
 pub(crate) fn run(filters: &[&str]) -> Result<String> {
-    let root = tree::root()?;
+    let (root, began) = (tree::root()?, SystemTime::now());
     let mut cargo = Command::new("cargo");
     cargo.args(["bench", "--workspace", "--bench", "*", "--"]).args(filters);
     let status = cargo.current_dir(&root).status().context("cannot run `cargo bench`")?;
     ensure!(status.success(), "`cargo bench` failed");
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let results = target.unwrap_or_else(|| root.join("target")).join("criterion");
-    Ok(report(&read_figures(&results)?))
+    Ok(report(&read_figures(&results, began)?))
 }
 
-/// The newest result of every benchmark below `folder`.
-fn read_figures(folder: &Path) -> Result<Vec<Figure>> {
+/// The result of every benchmark below `folder` that ran after `began`; older ones stay there.
+fn read_figures(folder: &Path, began: SystemTime) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -49,9 +50,11 @@ fn read_figures(folder: &Path) -> Result<Vec<Figure>> {
             .with_context(|| format!("no benchmark left a result in `{}`", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            if path.ends_with("new") {
+            if path.ends_with("new")
+                && began <= path.join("estimates.json").metadata()?.modified()?
+            {
                 figures.extend(read_figure(&path)?);
-            } else if path.is_dir() {
+            } else if path.is_dir() && !path.ends_with("new") {
                 folders.push(path);
             }
         }
@@ -111,6 +114,7 @@ fn element_ns(figure: &Figure) -> f64 {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     fn step(name: &str, mean_ns: f64) -> Figure {
         let benchmark = json!({
@@ -141,14 +145,16 @@ mod tests {
             std::fs::write(place.join("benchmark.json"), benchmark).expect("a file");
             std::fs::write(place.join("estimates.json"), estimates).expect("a file");
         }
-        let figures = read_figures(folder.path()).expect("figures");
+        let figures = read_figures(folder.path(), SystemTime::UNIX_EPOCH).expect("figures");
         let found: Vec<_> = figures.iter().map(|f| (f.name.as_str(), f.mean_ns)).collect();
         assert_eq!(found, [("stable", 7.0)]);
+        let later = SystemTime::now() + Duration::from_secs(60);
+        assert_eq!(read_figures(folder.path(), later).expect("figures"), []);
     }
 
     #[test]
     fn says_when_no_benchmark_left_a_result() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        assert!(read_figures(&folder.path().join("criterion")).is_err());
+        assert!(read_figures(&folder.path().join("criterion"), SystemTime::UNIX_EPOCH).is_err());
     }
 }
