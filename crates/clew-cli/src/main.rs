@@ -15,6 +15,7 @@ mod engine;
 mod live;
 mod print;
 mod record;
+mod recorder;
 mod replay;
 mod rules;
 mod run;

@@ -1,24 +1,22 @@
 //! `clew run`: sensor, engine, store and page in one process.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clew_engine::{Engine, Output, Settings, State};
 use clew_event::{Event, EventKind};
 use clew_sensor::Sensor;
 use clew_server::{Server, Status};
 use clew_store::Store;
-use clew_store::tape::TapeWriter;
 
 use crate::Exit;
 use crate::args::RunArgs;
 use crate::engine;
 use crate::live::{self, POLL_SPAN, Stop};
 use crate::print::{self, Form};
-use crate::record;
+use crate::recorder::Recorder;
 use crate::replay::Tapes;
 use crate::sink::Sink;
 
@@ -52,14 +50,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     eprintln!("page: {}", page.url());
     let mut watch = Watch {
         engine,
-        tape: args.record.as_deref().map(record::create).transpose()?,
+        tape: args.record.as_deref().map(Recorder::create).transpose()?,
         sink: Sink::start(store, Some(page), form),
         figures: Figures::of(status),
+        keeps_state: matches!(source, Source::Sensor(_)),
         is_quiet: args.json || !std::io::stderr().is_terminal(),
     };
     watch.follow(&mut source, &stop)?;
     watch.finish()?;
-    Ok(if matches!(source, Source::Nothing) { Exit::Unable } else { Exit::Done })
+    Ok(match source {
+        Source::Sensor(_) | Source::Tapes(_) => Exit::Done,
+        Source::Nothing => Exit::Unable,
+    })
 }
 
 /// The engine as it was left, or a new one where its state cannot be read.
@@ -73,21 +75,15 @@ fn resume(rules: clew_rules::RuleSet, snapshot: &[u8]) -> Engine {
     }
 }
 
-/// Where the state is kept, made if it is not there.
+/// Where the state is kept.
 fn state_directory(given: Option<&Path>) -> Result<PathBuf> {
     let home =
         || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/clew"));
-    let directory = match given {
-        Some(directory) => directory.to_owned(),
-        None if clew_sensor::is_root() => PathBuf::from("/var/lib/clew"),
-        None => match home() {
-            Some(directory) => directory,
-            None => bail!("no home directory is known: say `--state DIR`"),
-        },
-    };
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot make the state directory `{}`", directory.display()))?;
-    Ok(directory)
+    match given {
+        Some(directory) => Ok(directory.to_owned()),
+        None if clew_sensor::is_root() => Ok(PathBuf::from("/var/lib/clew")),
+        None => home().context("no home directory is known: say `--state DIR`"),
+    }
 }
 
 /// Where events come from.
@@ -162,9 +158,11 @@ impl Figures {
 /// Everything that follows events.
 struct Watch {
     engine: Engine,
-    tape: Option<TapeWriter<BufWriter<File>>>,
+    tape: Option<Recorder>,
     sink: Sink,
     figures: Figures,
+    /// False for tapes: what they left is not the state of this machine.
+    keeps_state: bool,
     is_quiet: bool,
 }
 
@@ -182,11 +180,11 @@ impl Watch {
     }
 
     fn take_in(&mut self, events: &[Event]) -> Result<()> {
+        if let Some(tape) = &mut self.tape {
+            tape.append(events)?;
+        }
         let mut output = Output::default();
         for event in events {
-            if let Some(tape) = &mut self.tape {
-                tape.append(event)?;
-            }
             if let EventKind::NodeStarted(node) = &event.kind {
                 self.figures.status.blind_spots.clone_from(&node.blind_spots);
             }
@@ -227,7 +225,7 @@ impl Watch {
     }
 
     fn keep_state(&mut self) -> Result<()> {
-        if self.figures.kept.elapsed() < SNAPSHOT_SPAN {
+        if !self.keeps_state || self.figures.kept.elapsed() < SNAPSHOT_SPAN {
             return Ok(());
         }
         self.figures.kept = Instant::now();
@@ -238,7 +236,9 @@ impl Watch {
         if let Some(tape) = self.tape {
             tape.finish()?;
         }
-        self.sink.state(self.engine.snapshot()?, live::now())?;
+        if self.keeps_state {
+            self.sink.state(self.engine.snapshot()?, live::now())?;
+        }
         self.sink.close()
     }
 }

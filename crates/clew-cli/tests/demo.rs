@@ -74,7 +74,6 @@ fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
 /// The tape and its folder, for everybody: the replay runs as nobody.
 fn make_readable(folder: &Path, tape: &Path) -> io::Result<()> {
     use std::fs::{Permissions, set_permissions};
-    use std::io;
     use std::os::unix::fs::PermissionsExt as _;
     set_permissions(folder, Permissions::from_mode(0o755))?;
     set_permissions(tape, Permissions::from_mode(0o644))

@@ -1,0 +1,114 @@
+//! An attack beside ordinary requests, from events to one story.
+
+use clew_engine::{Engine, Output, Settings, State};
+use clew_event::{Event, Story};
+use clew_rules::{Options, RuleSet, SourceFile, load};
+use clew_testkit::scenario;
+
+/// Two ordinary requests, and one that was injected.
+const REQUESTS: &str = "
+exec pid=10 container=web args=netcheck
+exec pid=20 ppid=10 args=\"sh -c 'ping -c 1 127.0.0.1'\"
+exec pid=21 ppid=20 args=\"ping -c 1 127.0.0.1\"
+exec pid=30 ppid=10 args=\"sh -c 'ping -c 1 127.0.0.1; cat /etc/shadow; /tmp/x'\"
+exec pid=31 ppid=30 args=\"cat /etc/shadow\"
+open pid=31 path=/etc/shadow
+exec pid=40 ppid=10 args=\"sh -c 'ping -c 1 127.0.0.2'\"
+exec pid=32 ppid=30 args=/tmp/x exe=/tmp/x flags=upper_layer
+connect pid=32 to=10.9.8.7:4444
+";
+
+const RULES: &str = "
+- rule: shell
+  desc: a server ran a shell
+  condition: evt.type = execve and proc.name = sh and proc.pname = netcheck
+  output: 'shell: %proc.cmdline'
+  priority: NOTICE
+  tags: [T1059.004]
+- rule: shadow
+  desc: the password hashes were read
+  condition: evt.type in (open, openat) and fd.name = /etc/shadow
+  output: 'shadow read by %proc.name'
+  priority: WARNING
+  tags: [T1003.008]
+- rule: dropped
+  desc: a dropped binary ran
+  condition: evt.type = execve and proc.is_exe_upper_layer = true
+  output: 'dropped %proc.exepath'
+  priority: WARNING
+  tags: [T1105]
+- rule: called
+  desc: a dropped binary connected
+  condition: evt.type = connect and proc.is_exe_upper_layer = true
+  output: 'connected to %fd.name'
+  priority: NOTICE
+  tags: [T1571]
+";
+
+fn rules() -> RuleSet {
+    let file = SourceFile { name: "attack.yaml".into(), text: RULES.into() };
+    let loaded = load(&[file], &Options::default());
+    assert_eq!(loaded.diagnostics, []);
+    loaded.rules
+}
+
+fn run(engine: &mut Engine, events: &[Event]) -> Output {
+    let mut output = Output::default();
+    for event in events {
+        engine.step(event, &mut output);
+    }
+    output
+}
+
+fn last(output: &Output) -> &Story {
+    output.stories.last().unwrap()
+}
+
+#[test]
+fn an_injected_request_is_one_story_and_ordinary_ones_are_none() {
+    let mut engine = Engine::new(rules(), Settings::default());
+    let output = run(&mut engine, &scenario::events(REQUESTS).unwrap());
+    let story = last(&output);
+    assert!(output.stories.iter().all(|other| other.id == story.id), "more than one story");
+    let told: Vec<_> = story.steps.iter().map(|step| step.rule.as_str()).collect();
+    assert_eq!(told, ["shell", "shadow", "dropped", "called"]);
+    let root = story.root.process.unwrap();
+    assert_eq!(root.pid, 30, "{}", story.narrative);
+    assert_eq!(output.findings.len(), 6);
+    assert_eq!(output.evidence.len(), 6, "each deciding event is kept once");
+}
+
+#[test]
+fn two_runs_over_the_same_events_give_the_same_output() {
+    let events = scenario::events(REQUESTS).unwrap();
+    let mut first = Engine::new(rules(), Settings::default());
+    let mut second = Engine::new(rules(), Settings::default());
+    let (one, two) = (run(&mut first, &events), run(&mut second, &events));
+    assert_eq!((one.findings, one.stories), (two.findings, two.stories));
+    assert_eq!(first.snapshot().unwrap(), second.snapshot().unwrap());
+}
+
+#[test]
+fn an_engine_resumed_anywhere_tells_what_it_would_have_told() {
+    let events = scenario::events(REQUESTS).unwrap();
+    let mut whole = Engine::new(rules(), Settings::default());
+    let told = run(&mut whole, &events);
+    for cut in 0..events.len() {
+        let mut before = Engine::new(rules(), Settings::default());
+        run(&mut before, &events[..cut]);
+        let state = State::read(&before.snapshot().unwrap()).unwrap();
+        let mut after = Engine::resume(rules(), state);
+        let output = run(&mut after, &events[cut..]);
+        assert!(told.findings.ends_with(&output.findings), "cut before event {cut}");
+        assert!(told.stories.ends_with(&output.stories), "cut before event {cut}");
+        assert_eq!(after.counts(), whole.counts());
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_refused_with_the_way_out() {
+    let error = State::read(br#"{"version":9999}"#).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("9999") && message.contains("delete it"), "{message}");
+    assert!(State::read(b"{").is_err());
+}
