@@ -22,6 +22,8 @@ mod output;
 mod rule;
 mod rule_set;
 mod substitute;
+#[cfg(test)]
+mod tests;
 mod traced;
 mod yaml;
 

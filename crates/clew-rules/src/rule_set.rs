@@ -114,3 +114,89 @@ impl RuleSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clew_event::{FieldArgument, FieldId, FieldValue};
+
+    use super::*;
+    use crate::{Options, SourceFile, load};
+
+    struct Process(&'static str);
+
+    impl FieldSource for Process {
+        fn field(&self, id: FieldId, _: &FieldArgument) -> FieldValue<'_> {
+            match id {
+                FieldId::ProcName => FieldValue::from(self.0),
+                FieldId::ProcPname => FieldValue::from("sshd"),
+                _ => FieldValue::Missing,
+            }
+        }
+    }
+
+    fn rules() -> RuleSet {
+        let text = "\
+- rule: shell
+  condition: evt.type = execve and proc.name in (sh, bash) and proc.pname = sshd
+  output: o
+  desc: d
+  priority: info
+- rule: other
+  condition: evt.type = execve and proc.name in (sh, dash) and not fd.name exists
+  output: o
+  desc: d
+  priority: info
+";
+        let files = [SourceFile { name: "rules.yaml".to_owned(), text: text.to_owned() }];
+        load(&files, &Options::default()).rules
+    }
+
+    fn judged(rules: &mut RuleSet, name: &'static str) -> Vec<u32> {
+        let mut matches = Vec::new();
+        rules.judge(EventType::Execve, "syscall", &Process(name), &mut matches);
+        matches.into_iter().map(|RuleIndex(number)| number).collect()
+    }
+
+    #[test]
+    fn the_room_for_values_is_used_again_for_the_next_event() {
+        let mut rules = rules();
+        let room = rules.programs[0].scratch.room();
+        assert_ne!(room.1, 0);
+        for _ in 0..100 {
+            assert_eq!(judged(&mut rules, "ls"), Vec::<u32>::new());
+            assert_eq!(rules.programs[0].scratch.room(), room);
+        }
+    }
+
+    #[test]
+    fn verdicts_do_not_leak_into_later_events_even_when_the_count_wraps() {
+        let mut rules = rules();
+        for _ in 0..3 {
+            assert_eq!(judged(&mut rules, "sh"), [0, 1]);
+            assert_eq!(judged(&mut rules, "dash"), [1]);
+        }
+        rules.programs[0].scratch.skip_to((1 << 31) - 3);
+        for _ in 0..3 {
+            assert_eq!(judged(&mut rules, "sh"), [0, 1]);
+            assert_eq!(judged(&mut rules, "bash"), [0]);
+            assert_eq!(judged(&mut rules, "ls"), Vec::<u32>::new());
+        }
+    }
+
+    #[test]
+    fn the_first_rule_alone_matches_where_that_is_asked_for() {
+        let mut rules = rules();
+        rules.matching = Matching::First;
+        assert_eq!(judged(&mut rules, "sh"), [0]);
+        assert_eq!(judged(&mut rules, "dash"), [1]);
+    }
+
+    #[test]
+    fn events_that_no_rule_names_are_not_wanted() {
+        let rules = rules();
+        assert!(rules.wants(EventType::Execve, "syscall"));
+        assert!(!rules.wants(EventType::Open, "syscall"));
+        assert!(!rules.wants(EventType::Execve, "k8s_audit"));
+        assert_eq!(rules.event_types(RuleIndex(0)), [EventType::Execve]);
+    }
+}

@@ -67,6 +67,10 @@ impl Lists {
 
     /// The condition with all lists put in.
     pub(crate) fn substitute(&mut self, condition: &Traced) -> Result<Traced, Problem> {
+        if CONDITION_BYTES_MAX < condition.len() {
+            let message = format!("the condition has over {CONDITION_BYTES_MAX} bytes");
+            return Err(Problem::new(Code::ConditionLimit, condition.place_at(0), message));
+        }
         let mut text = condition.clone();
         for list in &mut self.lists {
             if let Some(substituted) = substitute_one(&text, list)? {

@@ -42,6 +42,18 @@ impl Scratch {
         }
     }
 
+    /// Where the values of an event are kept, and for how many there is room.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> (*const FieldValue<'static>, usize) {
+        (self.values.as_ptr(), self.values.capacity())
+    }
+
+    /// As if so many events had been judged.
+    #[cfg(test)]
+    pub(crate) fn skip_to(&mut self, generation: u32) {
+        self.generation = generation;
+    }
+
     /// Starts the next event. Marks are `generation << 1 | verdict`, so 31 bits count events; when
     /// they are used up, all marks are wiped.
     fn advance(&mut self) {

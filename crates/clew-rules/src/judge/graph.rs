@@ -155,3 +155,54 @@ impl Graph {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn predicates(graph: &mut Graph, count: usize) -> Vec<NodeId> {
+        (0..).take(count).map(|number| graph.predicate(PredicateId(number))).collect()
+    }
+
+    #[test]
+    fn nested_parts_are_taken_in_up_to_a_bound() {
+        let mut graph = Graph::default();
+        let parts = predicates(&mut graph, FLATTENED_PARTS_MAX + 2);
+        let last = parts[FLATTENED_PARTS_MAX + 1];
+        for (count, expected) in
+            [(FLATTENED_PARTS_MAX, FLATTENED_PARTS_MAX + 1), (FLATTENED_PARTS_MAX + 1, 2)]
+        {
+            let inner = graph.all(parts[..count].to_vec());
+            let outer = graph.all(vec![inner, last]);
+            let Node::All(found) = graph.node(outer) else { panic!("{:?}", graph.node(outer)) };
+            assert_eq!(found.len(), expected);
+        }
+    }
+
+    #[test]
+    fn equal_conditions_are_one_node() {
+        let mut graph = Graph::default();
+        let [a, b] = predicates(&mut graph, 2)[..] else { panic!("two were made") };
+        let both = graph.all(vec![a, b]);
+        assert_eq!(graph.all(vec![a, b, a]), both);
+        let negated = graph.negated(both);
+        assert_eq!(graph.negated(negated), both);
+        let never = graph.constant(false);
+        assert_eq!(graph.all(vec![a, never]), never);
+        assert_eq!(graph.any(vec![a, never]), a);
+    }
+
+    #[test]
+    fn what_is_certain_is_folded_away() {
+        let mut graph = Graph::default();
+        let [a, b] = predicates(&mut graph, 2)[..] else { panic!("two were made") };
+        let both = graph.all(vec![a, b]);
+        let folded = |graph: &mut Graph, holds: bool| {
+            let known = |id: PredicateId| (id.0 == 0).then_some(holds);
+            graph.specialized(both, &known, &mut FxHashMap::default())
+        };
+        assert_eq!(folded(&mut graph, true), b);
+        let never = graph.constant(false);
+        assert_eq!(folded(&mut graph, false), never);
+    }
+}

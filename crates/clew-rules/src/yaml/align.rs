@@ -102,3 +102,17 @@ impl Cursor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_the_longest_escape_is_found() {
+        const { assert!(r"\U0001F600".len() <= LOOK_AHEAD_MAX) };
+        let nothing = BTreeSet::new();
+        let characters = Characters::new("\"\\U0001F600z\"", 0, &nothing, 0);
+        let aligned = characters.align("\u{1f600}z", 1, 1);
+        assert_eq!(aligned.place_at('\u{1f600}'.len_utf8()).column, 12);
+    }
+}

@@ -35,7 +35,7 @@ const INDENT_ADDED: usize = 64;
 
 /// Most lines of a file that are moved so, and most bytes that are read again because of it.
 pub(crate) const LINES_MOVED_MAX: usize = 200;
-const BYTES_REREAD_MAX: usize = 64 << 20;
+pub(crate) const BYTES_REREAD_MAX: usize = 16 << 20;
 
 /// Reads a file; never fails as a whole.
 pub(crate) fn read(text: &str, file: u32) -> File {
@@ -289,6 +289,10 @@ mod tests {
         assert_eq!((items.len(), place.line, place.column), (2, 3, 10));
         let many = format!("- list: a\n  items: [\n{}]\n", "  b,\n".repeat(LINES_MOVED_MAX + 9));
         assert!(read(&many, 0).errors.len() <= 1, "moved or refused, never forever");
+        let lines = "  b,\n  'c',\n".repeat(8);
+        let padding = format!("# {}\n", "x".repeat(BYTES_REREAD_MAX / 8));
+        let long = format!("{padding}- list: a\n  items: [\n{lines}]\n");
+        assert!(read(&long, 0).errors.len() <= 1, "a long file is not read again and again");
     }
 
     #[test]

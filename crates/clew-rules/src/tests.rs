@@ -1,0 +1,3 @@
+//! Tests that take more than one module.
+
+mod bounds;
