@@ -11,6 +11,21 @@
 
 SCRATCH(exec_scratch);
 
+/* A process by what its key is made of. */
+struct ended_key {
+	u64 start_ns, tgid;
+};
+
+/* Process that ended → nothing. Several threads may find themselves the last one, because the
+ * count falls long before the hook; who puts the process here tells its end. Written at exit;
+ * when full the oldest goes, whose threads are gone too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ended_key);
+	__type(value, u8);
+} ended SEC(".maps");
+
 /* The system call that `task` is in, from its saved registers. */
 static __always_inline u32 syscall_of(struct task_struct *task)
 {
@@ -76,6 +91,11 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct clew_exit end = {};
 	/* The last thread takes the process with it; `live` was counted down before this hook. */
 	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	struct ended_key key = { .start_ns = task->group_leader->start_boottime,
+				 .tgid = task->tgid };
+	u8 nothing = 0;
+	if (bpf_map_update_elem(&ended, &key, &nothing, BPF_NOEXIST))
 		return 0;
 	if (!identify(&end.header, KIND_EXIT, task))
 		return 0;

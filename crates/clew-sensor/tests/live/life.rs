@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use clew_event::EventKind;
 use clew_event::container::Lifecycle;
@@ -201,4 +201,54 @@ fn what_is_longer_than_the_bounds_is_cut_and_says_so() {
     let executed = seen.exec_named("deep").1;
     assert!(executed.flags.has(ExecutedFlags::PATH_TRUNCATED));
     assert!(executed.exe.as_bytes().starts_with(b".../d/") && executed.exe.file_name() == b"deep");
+}
+
+/// Set for the children of the next test, which then are what it watches.
+const IS_CHILD: &str = "CLEW_TEST_HAS_MANY_THREADS";
+
+/// Starts threads that wait for ever, and ends all of them at once.
+#[allow(clippy::exit, reason = "the end of the whole process is what is watched")]
+fn end_with_many_threads() -> ! {
+    const THREADS: usize = 40;
+    let all = std::sync::Arc::new(std::sync::Barrier::new(THREADS + 1));
+    for _ in 0..THREADS {
+        let all = std::sync::Arc::clone(&all);
+        std::thread::spawn(move || {
+            all.wait();
+            std::thread::park();
+        });
+    }
+    all.wait();
+    std::process::exit(3)
+}
+
+#[test]
+fn a_process_of_many_threads_ends_once() {
+    if std::env::var_os(IS_CHILD).is_some() {
+        end_with_many_threads();
+    }
+    // Which thread is the last one is a race: without its guard in the program about one process
+    // in a hundred ends twice on a busy machine, more on kernels whose hook comes after `exit_mm`.
+    const CHILDREN: usize = 100;
+    let Some(seen) = watch(|_| {
+        for _ in 0..CHILDREN {
+            let own = std::env::current_exe().expect("a path");
+            let name = "life::a_process_of_many_threads_ends_once";
+            let mut child = Command::new(own);
+            child.args(["--exact", name]).env(IS_CHILD, "").stdout(Stdio::null());
+            assert_eq!(child.status().expect("runs").code(), Some(3));
+        }
+    }) else {
+        return;
+    };
+    let mut ends = std::collections::BTreeMap::new();
+    for event in &seen.events {
+        if let (EventKind::Exited(exited), Some(actor)) = (&event.kind, event.actor) {
+            ends.entry(actor.process).or_insert_with(Vec::new).push(exited.status);
+        }
+    }
+    let of_threads = ends.values().filter(|statuses| statuses.contains(&3));
+    assert!(of_threads.count() >= CHILDREN);
+    let doubled: Vec<_> = ends.iter().filter(|(_, statuses)| statuses.len() > 1).collect();
+    assert!(doubled.is_empty(), "{doubled:?}");
 }
