@@ -48,6 +48,7 @@ fn replay(events: &[Event], rules: RuleSet) -> u64 {
     engine.counts().findings
 }
 
+#[allow(clippy::print_stderr, reason = "a benchmark says aloud what it could not run")]
 fn main() {
     let path =
         std::env::var_os("CLEW_TAPE").map_or(repository().join("target/bench.tape"), PathBuf::from);

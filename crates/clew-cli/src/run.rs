@@ -119,11 +119,11 @@ impl Source {
     /// Adds the next events; waits for them at most [`POLL_SPAN`].
     fn poll(&mut self, events: &mut Vec<Event>) -> Result<()> {
         /// Events of a tape taken at once, so that an interrupt is noticed.
-        const TAPED_EVENTS_MAX: usize = 4096;
+        const TAPED_EVENTS_AT_ONCE: usize = 4096;
         match self {
             Self::Sensor(sensor) => sensor.poll(POLL_SPAN, events)?,
             Self::Tapes(tapes) => {
-                for item in tapes.take(TAPED_EVENTS_MAX) {
+                for item in tapes.take(TAPED_EVENTS_AT_ONCE) {
                     match item {
                         Ok(event) => events.push(event),
                         Err(complaint) => {

@@ -117,3 +117,34 @@ fn publish(page: Option<&ServerHandle>, output: &Output) {
         page.publish(Update::of_story(story));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clew_event::{Event, EventId, EventKind, EventType};
+
+    use super::*;
+
+    #[test]
+    fn more_batches_than_the_queue_holds_are_all_put_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = Sink::start(Store::open(folder.path()).unwrap(), None, Form::Json);
+        for number in 0..=BATCHES_MAX {
+            let event = Event {
+                id: EventId(number as u128),
+                time: TimestampNs::default(),
+                arrived: TimestampNs::default(),
+                event_type: EventType::Other,
+                actor: None,
+                kind: EventKind::Lost(clew_event::kernel::Lost::default()),
+            };
+            sink.send(Output { evidence: vec![event], ..Output::default() }).unwrap();
+        }
+        sink.state(b"{}".to_vec(), TimestampNs::default()).unwrap();
+        sink.close().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for number in 0..=BATCHES_MAX {
+            assert!(store.event_json(EventId(number as u128)).unwrap().is_some(), "{number}");
+        }
+        assert_eq!(store.load_snapshot().unwrap().as_deref(), Some(&b"{}"[..]));
+    }
+}

@@ -1,7 +1,7 @@
 //! An attack beside ordinary requests, from events to one story.
 
 use clew_engine::{Engine, Output, Settings, State};
-use clew_event::{Event, Story};
+use clew_event::Event;
 use clew_rules::{Options, RuleSet, SourceFile, load};
 use clew_testkit::scenario;
 
@@ -60,15 +60,11 @@ fn run(engine: &mut Engine, events: &[Event]) -> Output {
     output
 }
 
-fn last(output: &Output) -> &Story {
-    output.stories.last().unwrap()
-}
-
 #[test]
 fn an_injected_request_is_one_story_and_ordinary_ones_are_none() {
     let mut engine = Engine::new(rules(), Settings::default());
     let output = run(&mut engine, &scenario::events(REQUESTS).unwrap());
-    let story = last(&output);
+    let story = output.stories.last().unwrap();
     assert!(output.stories.iter().all(|other| other.id == story.id), "more than one story");
     let told: Vec<_> = story.steps.iter().map(|step| step.rule.as_str()).collect();
     assert_eq!(told, ["shell", "shadow", "dropped", "called"]);
