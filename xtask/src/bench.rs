@@ -96,7 +96,8 @@ fn report(figures: &[Figure]) -> String {
     let mut text =
         format!("{:<48} {:>12} {:>12} {:>7}\n", "benchmark", "ns each", "each/s", "ratio");
     for figure in figures {
-        let name = format!("{}/{}", figure.group, figure.name);
+        let name = [figure.group.as_str(), &figure.name].join("/");
+        let name = name.trim_end_matches('/');
         let each_ns = element_ns(figure);
         let fastest_ns = per_element.get(figure.group.as_str()).copied().unwrap_or(each_ns);
         let (rate, ratio) = (1e9 / each_ns, each_ns / fastest_ns);
