@@ -28,7 +28,7 @@ enum Naive {
 
 const TEXTS: [&str; 9] = ["sh", "bash", "ba", "/etc", "/etc/ssh", "/usr/bin/bash", "SH", "a b", ""];
 const NUMBERS: [&str; 5] = ["0", "1", "-1", "80", "443"];
-const ADDRESSES: [&str; 4] = ["10.0.0.1", "10.1.2.3", "::1", "fe80::1"];
+const ADDRESSES: [&str; 5] = ["10.0.0.1", "10.0.0.4", "10.129.2.3", "::1", "fe80::1"];
 const NETWORKS: [&str; 4] = ["10.0.0.0/8", "10.0.0.0/30", "::/0", "fe80::/10"];
 const PATTERNS: [&str; 6] = ["*", "ba*", "?h", "/etc/*", "*b*s*", "[a-b]*"];
 const TEXT_FIELDS: [&str; 4] = ["proc.name", "fd.name", "proc.aname", "evt.type"];
