@@ -102,9 +102,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// One thing that is wrong or doubtful.
+/// One thing that is wrong or doubtful. In JSON the writer of lines adds `"type"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename = "diagnostic")]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -299,8 +298,8 @@ mod tests {
     }
 
     #[test]
-    fn a_diagnostic_is_one_line_of_json() {
-        expect![[r#"{"type":"diagnostic","severity":"error","code":"R401","file":"rules.yaml","line":2,"column":14,"message":"`proc.nmae` is no field","help":"did you mean `proc.name`?"}"#]]
+    fn a_diagnostic_is_one_object_of_json() {
+        expect![[r#"{"severity":"error","code":"R401","file":"rules.yaml","line":2,"column":14,"message":"`proc.nmae` is no field","help":"did you mean `proc.name`?"}"#]]
         .assert_eq(&serde_json::to_string(&diagnostic()).unwrap());
     }
 
