@@ -134,10 +134,6 @@ impl Work<'_> {
         if self.report_problems(rule, compiled) {
             return Status::Refused;
         }
-        for (field, place) in &output.missing_fields {
-            let message = format!("`{field}` is not provided yet; rule `{name}` shows `<NA>`");
-            self.report.warning(Problem::new(Code::OutputNotProvided, *place, message));
-        }
         let mut missing: Vec<String> = condition.missing_fields.keys().cloned().collect();
         for (field, place) in &condition.missing_fields {
             let message = format!("rule `{name}` cannot run: `{field}` is not provided yet");
@@ -159,6 +155,10 @@ impl Work<'_> {
         if !missing.is_empty() {
             self.loaded.not_runnable.push(NotRunnable { rule: name.clone(), fields: missing });
             return Status::NotRunnable;
+        }
+        for (field, place) in &output.missing_fields {
+            let message = format!("`{field}` is not provided yet; rule `{name}` shows `<NA>`");
+            self.report.warning(Problem::new(Code::OutputNotProvided, *place, message));
         }
         if !rule.is_enabled && !self.options.includes_disabled {
             return Status::Disabled;
