@@ -18,7 +18,6 @@ use clew_wire::limits::{KIND_EXEC, KIND_FILE, KINDS, kind_name};
 const TAX_SPAN: Duration = Duration::from_secs(3);
 /// Opens between two looks at the clock.
 const STRIDE: u64 = 32;
-const MARK: &str = "clew-storm-exec";
 
 #[derive(Clone, Copy, Debug)]
 struct Load {
@@ -36,7 +35,8 @@ fn main() -> Result<()> {
     }
     let load = load(&arguments)?;
     let mut out = std::io::stdout().lock();
-    let mut sensor = Tax::measure(&mut out)?;
+    Tax::measure(&mut out)?;
+    let mut sensor = Sensor::start(Settings::default())?;
     storm(&mut sensor, load, &mut out)
 }
 
@@ -61,14 +61,14 @@ fn load(arguments: &[String]) -> Result<Load> {
 struct Tax;
 
 impl Tax {
-    fn measure(out: &mut impl Write) -> Result<Sensor> {
+    fn measure(out: &mut impl Write) -> Result<()> {
         let bare_ns = Self::pair_ns(None)?;
         let mut sensor = Sensor::start(Settings::default())?;
         let watched_ns = Self::pair_ns(Some(&mut sensor))?;
         let (added, ratio) = (watched_ns - bare_ns, watched_ns / bare_ns);
         writeln!(out, "open+close: {bare_ns:.0} ns bare, {watched_ns:.0} ns watched")?;
         writeln!(out, "sensor tax: {added:.0} ns a pair, ratio {ratio:.2}")?;
-        Ok(sensor)
+        Ok(())
     }
 
     fn pair_ns(sensor: Option<&mut Sensor>) -> Result<f64> {
@@ -138,6 +138,8 @@ struct Seen {
     execs: u64,
     told_lost: u64,
     held_max: usize,
+    /// Argument by which the execs of this run are known.
+    mark: String,
 }
 
 impl Seen {
@@ -149,7 +151,8 @@ impl Seen {
                 EventKind::Lost(lost) => self.told_lost += lost.count,
                 EventKind::Executed(executed) => {
                     let argv = executed.argv.as_bytes();
-                    let has_mark = argv.windows(MARK.len()).any(|part| part == MARK.as_bytes());
+                    let mark = self.mark.as_bytes();
+                    let has_mark = argv.windows(mark.len()).any(|part| part == mark);
                     self.execs += u64::from(has_mark);
                 }
                 _ => {}
@@ -159,7 +162,8 @@ impl Seen {
 }
 
 fn storm(sensor: &mut Sensor, load: Load, out: &mut impl Write) -> Result<()> {
-    let mut seen = Seen::default();
+    let mark = format!("clew-storm-{}-exec", std::process::id());
+    let mut seen = Seen { mark: mark.clone(), ..Seen::default() };
     let mut events = Vec::new();
     let drain = |sensor: &mut Sensor, seen: &mut Seen, events: &mut Vec<Event>, span| {
         let end = Instant::now() + span;
@@ -169,22 +173,23 @@ fn storm(sensor: &mut Sensor, load: Load, out: &mut impl Write) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    drain(sensor, &mut seen, &mut events, Duration::from_millis(1500))?;
-    seen = Seen::default();
-    let before = sensor.totals();
+    drain(sensor, &mut seen, &mut events, Duration::from_millis(500))?;
+    seen.events = 0;
     let cpu_before = cpu();
     let begun = Instant::now();
     let child = begin(load)?;
     let mut execs_made = 0;
     while begun.elapsed().as_secs_f64() < load.seconds {
-        let made = Command::new("/bin/true").arg(MARK).spawn().context("cannot exec")?.wait()?;
+        let made = Command::new("/bin/true").arg(&mark).spawn().context("cannot exec")?.wait()?;
         ensure!(made.success(), "`true` failed");
         execs_made += 1;
         drain(sensor, &mut seen, &mut events, Duration::from_secs(1))?;
     }
     let opens = end(child)?;
-    let cpu_used = cpu() - cpu_before;
-    drain(sensor, &mut seen, &mut events, Duration::from_millis(2500))?;
+    let (cpu_used, events_taken) = (cpu() - cpu_before, seen.events);
+    // Nothing of the rest of the machine shall be on its way when the sums are compared.
+    sensor.detach();
+    drain(sensor, &mut seen, &mut events, Duration::from_millis(1500))?;
     let rate = opens / load.seconds;
     writeln!(out, "\n{opens:.0} opens in {:.0} s: {rate:.0} a second", load.seconds)?;
     writeln!(out, "execs made {execs_made}, seen {}", seen.execs)?;
@@ -192,43 +197,34 @@ fn storm(sensor: &mut Sensor, load: Load, out: &mut impl Write) -> Result<()> {
         out,
         "sensor: {:.1} % of one CPU, {:.0} ns an event, largest batch {}",
         cpu_used / load.seconds * 100.0,
-        cpu_used * 1e9 / seen.events.max(1) as f64,
+        cpu_used * 1e9 / events_taken.max(1) as f64,
         seen.held_max
     )?;
     let after = sensor.totals();
-    report(&before, &after, &seen, out)?;
-    let offered = file_records(&after) - file_records(&before);
+    report(&after, &seen, out)?;
+    let offered = after.offered.get(usize::from(KIND_FILE)).copied().unwrap_or(0);
     #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
     let is_complete = offered as f64 >= opens;
     ensure!(is_complete, "{opens} opens were made, but {offered} offered");
-    writeln!(out, "every open was offered")?;
+    ensure!(seen.execs == execs_made, "{execs_made} execs made, {} seen", seen.execs);
+    writeln!(out, "every open was offered, every exec seen")?;
     Ok(())
 }
 
-fn file_records(totals: &Totals) -> u64 {
-    totals.offered.get(usize::from(KIND_FILE)).copied().unwrap_or(0)
-}
-
 /// One line a kind; an error where the equation does not hold.
-fn report(before: &Totals, after: &Totals, seen: &Seen, out: &mut impl Write) -> Result<()> {
+fn report(totals: &Totals, seen: &Seen, out: &mut impl Write) -> Result<()> {
     writeln!(out, "{:<12} {:>12} {:>12} {:>12}", "kind", "offered", "seen", "lost")?;
-    let mut is_whole = true;
-    for kind in 0..KINDS {
-        let place = usize::from(kind);
-        let grown = |counts: fn(&Totals) -> &[u64; KINDS as usize]| {
-            let at = |totals| counts(totals).get(place).copied().unwrap_or(0);
-            at(after) - at(before)
-        };
-        let offered = grown(|totals| &totals.offered);
-        let (arrived, lost) = (grown(|totals| &totals.seen), grown(|totals| &totals.lost));
-        if offered > 0 {
+    let mut is_whole = totals.malformed == 0;
+    let counts = totals.offered.iter().zip(&totals.seen).zip(&totals.lost);
+    for (kind, ((offered, arrived), lost)) in (0..KINDS).zip(counts) {
+        if *offered > 0 {
             writeln!(out, "{:<12} {offered:>12} {arrived:>12} {lost:>12}", kind_name(kind))?;
         }
-        is_whole &= offered == arrived + lost && (kind != KIND_EXEC || lost == 0);
+        is_whole &= *offered == arrived + lost && (kind != KIND_EXEC || *lost == 0);
     }
+    let lost = Totals::sum(&totals.lost);
     writeln!(out, "losses told in the stream: {}", seen.told_lost)?;
-    writeln!(out, "malformed {}, unread texts {}", after.malformed, after.unread)?;
-    let lost = Totals::sum(&after.lost) - Totals::sum(&before.lost);
+    writeln!(out, "malformed {}, unread texts {}", totals.malformed, totals.unread)?;
     ensure!(is_whole, "offered is not seen + lost, or an exec was lost");
     ensure!(seen.told_lost == lost, "{lost} lost, but {} told", seen.told_lost);
     writeln!(out, "offered = seen + counted; no exec lost")?;

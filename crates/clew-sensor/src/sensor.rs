@@ -120,8 +120,7 @@ pub struct Sensor {
     numbers: Numbers,
     clock: Clock,
     t0: T0,
-    /// Kept because its programs run as long as it lives.
-    _t0s: Option<T0s>,
+    t0s: Option<T0s>,
 }
 
 /// Numbers events that no CPU numbered.
@@ -194,7 +193,7 @@ impl Sensor {
             numbers,
             clock,
             t0,
-            _t0s: t0s,
+            t0s,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
         if settings.is_runtime_watched {
@@ -235,6 +234,16 @@ impl Sensor {
             let wait = self.next_wait(Duration::from_nanos(end_ns - now_ns));
             self.rings.wait(&wait).map_err(|errno| SensorError::Wait(errno.into()))?;
         }
+    }
+
+    /// Stops watching. What was already recorded, and what was lost, comes out of the next polls.
+    pub fn detach(&mut self) {
+        self.runtimes = None;
+        if let Some(tier) = &mut self.t0s {
+            tier.detach();
+        }
+        self.t0.detach();
+        self.losses_told_ns = 0;
     }
 
     /// Counters since the start; for each kind, offered = seen + lost once all is drained.

@@ -68,6 +68,11 @@ impl T0 {
         Ok(())
     }
 
+    /// Stops the programs; what they counted stays.
+    pub(crate) fn detach(&mut self) {
+        self.attached.clear();
+    }
+
     /// A map of the object by its own handle.
     pub(crate) fn map(&self, name: &str) -> Result<MapHandle, libbpf_rs::Error> {
         map(&self.object, name)
@@ -119,6 +124,11 @@ impl T0s {
     pub(crate) fn attach(&mut self) -> Result<(), libbpf_rs::Error> {
         self.attached = vec![attach(&self.object, "on_sys_exit")?];
         Ok(())
+    }
+
+    /// Stops the programs.
+    pub(crate) fn detach(&mut self) {
+        self.attached.clear();
     }
 }
 

@@ -57,6 +57,34 @@ fn a_flood_is_counted_to_the_last_record_and_pushes_no_exec_out() {
 }
 
 #[test]
+fn a_detached_sensor_gives_what_it_recorded_and_nothing_new() {
+    let settings =
+        Settings { is_self_reported: true, is_runtime_watched: false, ..Settings::default() };
+    let Some((mut sensor, _turn)) = start(settings) else { return };
+    drop(File::open("/etc/passwd").expect("opens"));
+    sensor.detach();
+    drop(File::open("/etc/group").expect("opens"));
+    let mut events = Vec::new();
+    let has = |events: &[Event], path: &str| {
+        events.iter().any(|event| match &event.kind {
+            EventKind::File(file) => file.path_given.as_bytes() == path.as_bytes(),
+            _ => false,
+        })
+    };
+    let end = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < end, "not drained in {PATIENCE:?}");
+        let before = events.len();
+        sensor.poll(Duration::from_millis(50), &mut events).expect("polls");
+        let [offered, seen, lost] = file_totals(&sensor.totals());
+        if before == events.len() && offered == seen + lost {
+            break;
+        }
+    }
+    assert!(has(&events, "/etc/passwd") && !has(&events, "/etc/group"));
+}
+
+#[test]
 fn a_ring_of_a_size_that_cannot_be_is_refused_by_name() {
     for given_bytes in [0, RING_BYTES_MIN / 2, RING_BYTES_MIN + 1] {
         let settings = Settings { bulk_ring_bytes: given_bytes, ..Settings::default() };
