@@ -5,13 +5,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
-use clew_event::TimestampNs;
-use clew_sensor::SensorError;
+use clew_event::{Event, TimestampNs};
+use clew_sensor::{Sensor, SensorError};
 
 use crate::Exit;
 
 /// How long one poll of the sensor waits: the longest that an interrupt goes unnoticed.
 pub(crate) const POLL_SPAN: Duration = Duration::from_millis(100);
+
+/// Stops watching, and gives what was recorded until then, losses included.
+pub(crate) fn drain(
+    sensor: &mut Sensor,
+    mut take_in: impl FnMut(&[Event]) -> Result<()>,
+) -> Result<()> {
+    /// Both rings are empty long before; a bound all the same.
+    const POLLS_AT_MOST: usize = 1024;
+    sensor.detach();
+    let mut events = Vec::new();
+    for _ in 0..POLLS_AT_MOST {
+        events.clear();
+        sensor.poll(POLL_SPAN, &mut events)?;
+        if events.is_empty() {
+            break;
+        }
+        take_in(&events)?;
+    }
+    Ok(())
+}
 
 /// Set once the user asks to stop.
 #[derive(Clone, Debug)]

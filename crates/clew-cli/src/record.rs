@@ -7,7 +7,7 @@ use clew_sensor::Sensor;
 
 use crate::Exit;
 use crate::args::RecordArgs;
-use crate::live::{POLL_SPAN, Stop, unable};
+use crate::live::{self, POLL_SPAN, Stop, unable};
 use crate::recorder::Recorder;
 
 /// Records until the time is over or an interrupt comes.
@@ -26,6 +26,7 @@ pub(crate) fn record(args: &RecordArgs) -> Result<Exit> {
         sensor.poll(POLL_SPAN, &mut events)?;
         tape.append(&events)?;
     }
+    live::drain(&mut sensor, |events| tape.append(events))?;
     tape.finish()?;
     Ok(Exit::Done)
 }

@@ -57,6 +57,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         is_quiet: args.json || !std::io::stderr().is_terminal(),
     };
     watch.follow(&mut source, &stop)?;
+    if let Source::Sensor(sensor) = &mut source {
+        live::drain(sensor, |events| watch.take_in(events))?;
+    }
     watch.finish()?;
     Ok(match source {
         Source::Sensor(_) | Source::Tapes(_) => Exit::Done,

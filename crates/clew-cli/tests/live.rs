@@ -1,12 +1,17 @@
-//! The whole thread, live: a real attack in a real container becomes one told story.
+//! The whole thread, live: real behavior in real containers, seen by `clew run`.
 //!
-//! Runs `lab/demo.sh`, which fails unless there is exactly one story and it is whole, then
-//! replays the recorded tape without any privilege and compares.
+//! `lab/demo.sh` fails unless there is exactly one story and it is whole; the tape it recorded is
+//! then replayed without any privilege. `lab/behaviors/verify` performs what each stable Falco
+//! rule is about, and near misses, under that rule file unchanged.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+
+/// The lab's containers are of the whole machine: one scenario at a time.
+static LAB: Mutex<()> = Mutex::new(());
 
 /// `nobody` of Debian: has no privilege.
 const UNPRIVILEGED_UID: u32 = 65534;
@@ -15,7 +20,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Why the demo cannot run here, if it cannot.
+/// Why the lab cannot run here, if it cannot.
 fn hindrance() -> Option<&'static str> {
     let answers = |program: &str, arguments: &[&str]| {
         Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
@@ -44,6 +49,7 @@ fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
         eprintln!("SKIPPED: the demo: {reason}");
         return;
     }
+    let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let tape = folder.path().join("demo.tape");
     let demo = Command::new(repository().join("lab/demo.sh"))
@@ -69,6 +75,27 @@ fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
     let narrative = stories.last().unwrap()["narrative"].as_str().unwrap();
     let shown = narrative.lines().next().unwrap();
     assert!(told.contains(shown), "replay tells another story than live:\n{narrative}\n{told}");
+}
+
+#[test]
+fn each_stable_falco_rule_fires_on_its_behavior_and_on_no_near_miss() {
+    let shared = std::env::var_os("CLEW_SHARED").map_or(repository().join("../shared"), Into::into);
+    let rules = shared.join("data/falco-rules/falco_rules.yaml");
+    let absent = || (!rules.exists()).then_some("it needs Falco's rule files in ../shared");
+    if let Some(reason) = hindrance().or_else(absent) {
+        eprintln!("SKIPPED: the behaviors of Falco's stable rules: {reason}");
+        return;
+    }
+    let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
+    let verify = Command::new(repository().join("lab/behaviors/verify"))
+        .args(["--clew", env!("CARGO_BIN_EXE_clew"), "--rules"])
+        .arg(&rules)
+        .env("CLEW_LISTEN", "127.0.0.1:7376")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&verify.stdout);
+    assert!(verify.status.success(), "{told}\n{}", String::from_utf8_lossy(&verify.stderr));
+    assert_eq!(told.matches("WRONG").count(), 0, "{told}");
 }
 
 /// The tape and its folder, for everybody: the replay runs as nobody.
