@@ -1,9 +1,8 @@
 //! Builders and runners for tests; never shipped.
 //!
-//! Reading order: [`scenario`] (events written as text, one a line), [`page`] (the cases of a
-//! markdown file), [`rule_suite`] (whether the rules keep what the cases claim).
+//! Reading order: [`scenario`] (events written as text, one a line) and [`rule_suite`] (whether
+//! rules keep what the cases of a page claim), both of `clew-suite`, which ships them as
+//! `clew rules test`.
 #![forbid(unsafe_code)]
 
-pub mod page;
-pub mod rule_suite;
-pub mod scenario;
+pub use clew_suite::{page, scenario, verdict as rule_suite};
