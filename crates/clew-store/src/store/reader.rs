@@ -56,12 +56,13 @@ impl StoreReader {
     }
 
     /// The worst stories first: by severity, then likelihood, then time; at most
-    /// [`STORIES_MAX`].
+    /// [`STORIES_MAX`]. A story without a step was merged into another or taken back: it is
+    /// found by its id only.
     ///
     /// # Errors
     /// Where the file cannot be read.
     pub fn stories(&self, limit: usize) -> Result<Vec<StorySummary>, StoreError> {
-        let sql = "SELECT summary FROM story
+        let sql = "SELECT summary FROM story WHERE 0 < summary ->> '$.steps'
             ORDER BY severity DESC, likelihood DESC, last DESC, id LIMIT ?";
         let limit = i64::try_from(limit.min(STORIES_MAX)).unwrap_or(0);
         let bodies = self

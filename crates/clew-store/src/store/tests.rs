@@ -44,6 +44,17 @@ fn what_was_put_survives_a_restart() -> Outcome {
 }
 
 #[test]
+fn a_story_taken_back_is_found_by_its_id_only() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut store = Store::open(folder.path())?;
+    store.put_story(&story(1, 5))?;
+    store.put_story(&Story { revision: 2, steps: Vec::new(), ..story(1, 5) })?;
+    assert_eq!(store.stories(9)?, []);
+    assert_eq!(store.story(StoryId(1))?.map(|story| story.revision), Some(2));
+    Ok(())
+}
+
+#[test]
 fn a_story_gives_way_to_a_later_revision_only() -> Outcome {
     let folder = tempfile::tempdir()?;
     let mut store = Store::open(folder.path())?;
