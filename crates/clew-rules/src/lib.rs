@@ -28,7 +28,10 @@ mod traced;
 mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Severity, render};
-pub use load::{Loaded, Matching, NotRunnable, Options, RuleFacts, SourceFile, Status, load};
+pub use load::{
+    AppendOutput, Loaded, Matching, NotRunnable, Options, RuleFacts, Selection, Selector,
+    SourceFile, Status, load,
+};
 pub use output::Output;
 pub use rule::{Rule, RuleIndex};
 pub use rule_set::RuleSet;

@@ -1,6 +1,8 @@
 //! From files to a rule set.
 
+mod append;
 mod rules;
+mod selection;
 
 use clew_event::{EventType, Priority};
 
@@ -11,6 +13,8 @@ use crate::items::read_item;
 use crate::substitute::Lists;
 use crate::yaml::{self, FileError};
 use crate::{Diagnostic, RuleSet};
+pub use append::AppendOutput;
+pub use selection::{Selection, Selector};
 
 /// A rule file: its name for messages, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +44,21 @@ pub struct Options {
     pub priority_min: Priority,
     /// Rules that the files disable match too.
     pub includes_disabled: bool,
+    /// Rules that are switched on and off after that, in order.
+    pub selection: Vec<Selection>,
+    /// What is added to outputs, in order.
+    pub append_output: Vec<AppendOutput>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { matching: Matching::All, priority_min: Priority::Debug, includes_disabled: false }
+        Self {
+            matching: Matching::All,
+            priority_min: Priority::Debug,
+            includes_disabled: false,
+            selection: Vec::new(),
+            append_output: Vec::new(),
+        }
     }
 }
 
@@ -63,6 +77,20 @@ pub struct Loaded {
     pub facts: Vec<RuleFacts>,
     /// Name and values of each list, lists in it expanded.
     pub lists: Vec<(String, Vec<String>)>,
+}
+
+impl Status {
+    /// As it is shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Disabled => "disabled",
+            Self::LessUrgent => "less-urgent",
+            Self::NotRunnable => "not-runnable",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Loaded {
@@ -97,6 +125,20 @@ pub struct NotRunnable {
 pub struct RuleFacts {
     /// Its name.
     pub name: String,
+    /// How urgent its author calls it.
+    pub priority: Priority,
+    /// Source of the events it is for.
+    pub source: String,
+    /// All its tags, in ascending order.
+    pub tags: Vec<String>,
+    /// ATT&CK techniques among its tags, in ascending order.
+    pub techniques: Vec<String>,
+    /// Name of the file that defines it.
+    pub file: String,
+    /// Line of its definition, from 1.
+    pub line: u32,
+    /// What it asks for that Clew does not provide yet, as in [`NotRunnable::fields`].
+    pub missing: Vec<String>,
     /// Fields that its condition uses with their arguments, in ascending order.
     pub condition_fields: Vec<String>,
     /// Fields that its output names, in ascending order.
@@ -145,11 +187,15 @@ pub fn load(files: &[SourceFile], options: &Options) -> Loaded {
     };
     loaded.lists = lists.iter().map(|(name, items)| (name.to_owned(), texts(items))).collect();
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    for (facts, rule) in loaded.facts.iter_mut().zip(collected.rules.iter()) {
+        let file = names.get(rule.name.place.file as usize).copied();
+        facts.file = file.unwrap_or_default().to_owned();
+    }
     loaded.diagnostics = report.finish(&names);
     loaded
 }
 
-fn collect(files: &[SourceFile], report: &mut Report) -> Collected {
+pub(crate) fn collect(files: &[SourceFile], report: &mut Report) -> Collected {
     let mut collected = Collected::default();
     for (number, file) in (0..).zip(files) {
         let read = yaml::read(&file.text, number);

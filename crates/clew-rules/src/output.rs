@@ -35,6 +35,8 @@ pub(crate) struct Format {
     tokens: Vec<Token>,
     /// Fields that alerts carry beside the sentence, by name. Without an extract: never there.
     fields: Vec<(String, Option<Extract>)>,
+    /// Texts that alerts carry beside the sentence, by name.
+    texts: Vec<(String, Self)>,
 }
 
 #[derive(Clone, Debug)]
@@ -131,24 +133,50 @@ impl Format {
         }
     }
 
+    /// Adds another sentence behind this one.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.tokens.push(Token::Text(" ".to_owned()));
+        self.tokens.extend(other.tokens);
+        self.fields.extend(other.fields);
+    }
+
+    /// Makes alerts carry the fields of another sentence, without its text.
+    pub(crate) fn carry_fields(&mut self, other: Self) {
+        self.fields.extend(other.fields);
+    }
+
+    /// Makes alerts carry another sentence under a name.
+    pub(crate) fn carry_text(&mut self, name: &str, other: Self) {
+        self.texts.push((name.to_owned(), other));
+    }
+
     /// Fills in the fields of one event.
     pub(crate) fn fill<F: FieldSource>(&self, program: &Program, fields: &F) -> Output {
         let mut cache = Cache::new(program, fields);
-        let mut output = Output::default();
-        for token in &self.tokens {
-            match token {
-                Token::Text(text) => output.text.push_str(text),
-                Token::Field { extract, width } => {
-                    let text = shown(extract.as_ref(), program, &mut cache);
-                    push_to_width(&mut output.text, &text, *width);
-                }
-            }
+        let mut output = Output { text: self.sentence(program, &mut cache), ..Output::default() };
+        for (name, format) in &self.texts {
+            let text = format.sentence(program, &mut cache);
+            output.fields.insert(name.clone(), Value::from(text));
         }
         for (name, extract) in &self.fields {
             let value = carried(extract.as_ref(), program, fields, &mut cache);
             output.fields.insert(name.clone(), value);
         }
         output
+    }
+
+    fn sentence<F: FieldSource>(&self, program: &Program, cache: &mut Cache<'_, F>) -> String {
+        let mut sentence = String::new();
+        for token in &self.tokens {
+            match token {
+                Token::Text(text) => sentence.push_str(text),
+                Token::Field { extract, width } => {
+                    let text = shown(extract.as_ref(), program, cache);
+                    push_to_width(&mut sentence, &text, *width);
+                }
+            }
+        }
+        sentence
     }
 }
 
@@ -183,7 +211,8 @@ fn without_container_info<'a>(output: &'a Traced, compiler: &mut Compiler<'_>) -
     Cow::Owned(text)
 }
 
-fn shown<F: FieldSource>(
+/// The value of a field as sentences show it.
+pub(crate) fn shown<F: FieldSource>(
     extract: Option<&Extract>,
     program: &Program,
     cache: &mut Cache<'_, F>,

@@ -1,11 +1,12 @@
 //! Compiles all rules, and decides which of them can run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::EventType;
 use rustc_hash::FxHashMap;
 
-use super::{Loaded, NotRunnable, Options, RuleFacts, Status};
+use super::append::{self, Addition};
+use super::{Loaded, NotRunnable, Options, RuleFacts, Status, selection};
 use crate::collect::{Collected, SOURCES};
 use crate::compile::{Compiler, Findings, Macros, Pool, certain, syntax_problem};
 use crate::condition::{Expr, parse, parse_field};
@@ -18,6 +19,7 @@ use crate::output::{Format, deprecation};
 use crate::rule::{Rule, techniques};
 use crate::rule_set::SourceProgram;
 use crate::substitute::Lists;
+use crate::traced::Traced;
 
 /// A rule that can match events of more types than this should say which it means.
 const EVENT_TYPES_MANY: usize = 50;
@@ -38,6 +40,7 @@ pub(super) fn compile(
         report,
         pools: BTreeMap::new(),
         loaded: Loaded { rules_defined: collected.rules.len(), ..Loaded::default() },
+        refused_additions: BTreeSet::new(),
     };
     for rule in collected.rules.iter() {
         work.rule(rule);
@@ -54,6 +57,8 @@ struct Work<'a> {
     /// For each source, what its rules share and the rules with their conditions.
     pools: BTreeMap<String, (Pool, Vec<(u32, NodeId)>)>,
     loaded: Loaded,
+    /// What could not be added to outputs: said once, not for every rule.
+    refused_additions: BTreeSet<String>,
 }
 
 /// A rule that was compiled, right or not.
@@ -112,8 +117,15 @@ impl Work<'_> {
         compiler.findings.missing_fields.clear();
         let node = compiler.condition(expr);
         let condition = std::mem::take(&mut compiler.findings);
-        let format = Format::new(&rule.output, &mut compiler);
-        let output = compiler.findings;
+        let mut format = Format::new(&rule.output, &mut compiler);
+        let output = std::mem::take(&mut compiler.findings);
+        for addition in append::additions(&self.options.append_output, rule) {
+            if let Some(problem) = add_to_output(&mut format, addition, rule, &mut compiler)
+                && self.refused_additions.insert(problem.message.clone())
+            {
+                self.report.warning(problem);
+            }
+        }
         let event_types = event_types(pool, node);
         Compiled { node, format, condition, output, event_types }
     }
@@ -160,7 +172,9 @@ impl Work<'_> {
             let message = format!("`{field}` is not provided yet; rule `{name}` shows `<NA>`");
             self.report.warning(Problem::new(Code::OutputNotProvided, *place, message));
         }
-        if !rule.is_enabled && !self.options.includes_disabled {
+        let by_files = rule.is_enabled || self.options.includes_disabled;
+        let tags = rule.tags.iter().map(String::as_str);
+        if !selection::is_enabled(&self.options.selection, by_files, name, tags) {
             return Status::Disabled;
         }
         // More urgent priorities come first.
@@ -191,8 +205,17 @@ impl Work<'_> {
 
     fn add_facts(&mut self, rule: &RuleItem, status: Status, compiled: Option<&Compiled>) {
         let names = |findings: &Findings| findings.used_fields.iter().cloned().collect();
+        let tags: Vec<String> = rule.tags.iter().cloned().collect();
+        let missing = self.loaded.not_runnable.last().filter(|_| status == Status::NotRunnable);
         self.loaded.facts.push(RuleFacts {
             name: rule.name.text.clone(),
+            priority: rule.priority,
+            source: rule.source.clone(),
+            techniques: techniques(&tags),
+            tags,
+            file: String::new(),
+            line: rule.name.place.line,
+            missing: missing.map(|rule| rule.fields.clone()).unwrap_or_default(),
             condition_fields: compiled.map(|c| names(&c.condition)).unwrap_or_default(),
             output_fields: compiled.map(|c| names(&c.output)).unwrap_or_default(),
             event_types: compiled.map(|c| c.event_types.clone()).unwrap_or_default(),
@@ -233,6 +256,37 @@ impl Work<'_> {
         self.loaded.rules.matching = self.options.matching;
         self.loaded
     }
+}
+
+/// Adds to a rule's output; what is wrong with the addition is given back, and nothing is added.
+fn add_to_output(
+    format: &mut Format,
+    addition: Addition<'_>,
+    rule: &RuleItem,
+    compiler: &mut Compiler<'_>,
+) -> Option<Problem> {
+    let place = rule.name.place;
+    let text = match addition {
+        Addition::Text(text) | Addition::NamedText(_, text) => text.to_owned(),
+        Addition::Field(name) => format!("%{name}"),
+    };
+    let mut traced = Traced::default();
+    traced.push_str(&text, place);
+    let added = Format::new(&traced, compiler);
+    let mut problems = std::mem::take(&mut compiler.findings).problems;
+    if let Some(problem) = problems.pop() {
+        let message = format!(
+            "cannot add `{text}` to outputs of rules for `{}`: {}",
+            rule.source, problem.message
+        );
+        return Some(Problem { message, place, ..problem });
+    }
+    match addition {
+        Addition::Text(_) => format.append(added),
+        Addition::NamedText(name, _) => format.carry_text(name, added),
+        Addition::Field(_) => format.carry_fields(added),
+    }
+    None
 }
 
 /// Fields of exceptions have to exist, even where the exception has no values.
