@@ -264,6 +264,7 @@ fn executed_flags(flags: ExecutedFlags) -> u64 {
         (ExecutedFlags::WRITABLE, 1),
         (ExecutedFlags::UPPER_LAYER, 1 << 1),
         (ExecutedFlags::MEMFD, 1 << 2),
+        (ExecutedFlags::LOWER_LAYER, 1 << 3),
     ]
     .iter()
     .filter(|(flag, _)| flags.has(*flag))

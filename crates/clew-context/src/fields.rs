@@ -26,7 +26,9 @@ const MISSING: FieldValue<'static> = FieldValue::Missing;
 pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> FieldValue<'a> {
     use FieldId as F;
     match id {
-        F::EvtNum => unsigned(view.context.events()),
+        F::EvtNum => {
+            unsigned(view.event.id.capture_number().unwrap_or_else(|| view.context.events()))
+        }
         F::EvtTime => owned(view.event.time.time_of_day()),
         F::EvtTimeIso8601 | F::EvtRawtime => unsigned(view.event.time.unix_ns()),
         F::EvtType => evt::type_name(view),

@@ -107,8 +107,10 @@ const OPEN_BITS: [(u32, u64); 10] = [
 
 /// What was seen of an executed file.
 #[rustfmt::skip]
-pub(crate) const EXECUTED_FLAGS: Bits =
-    &[(1, "EXE_WRITABLE"), (1 << 1, "EXE_UPPER_LAYER"), (1 << 2, "EXE_FROM_MEMFD")];
+pub(crate) const EXECUTED_FLAGS: Bits = &[
+    (1, "EXE_WRITABLE"), (1 << 1, "EXE_UPPER_LAYER"), (1 << 2, "EXE_FROM_MEMFD"),
+    (1 << 3, "EXE_LOWER_LAYER"),
+];
 
 /// Permission bits.
 #[rustfmt::skip]

@@ -69,6 +69,8 @@ impl ExecutedFlags {
     pub const ARGV_TRUNCATED: Self = Self(1 << 5);
     /// A path could not be resolved in full.
     pub const PATH_TRUNCATED: Self = Self(1 << 6);
+    /// The file lies in the image of a container; told by captures only.
+    pub const LOWER_LAYER: Self = Self(1 << 7);
 
     /// True where all bits of `flag` are set.
     #[must_use]
