@@ -2,13 +2,14 @@
 //!
 //! Reading order: [`test`] (does one value pass?), [`glob`] and [`paths`] (its two matchers of our
 //! own), [`transform`] (values made of values), [`predicate`] (a field and a test), [`graph`]
-//! (conditions as shared nodes), [`program`] (what is left of them for each event type), and
-//! [`evaluate`] (one event).
+//! (conditions as shared nodes), [`program`] (what is left of them for each event type),
+//! [`evaluate`] (one event), and [`possible`] (any event of which a little is known).
 
 pub(crate) mod evaluate;
 pub(crate) mod glob;
 pub(crate) mod graph;
 pub(crate) mod paths;
+pub(crate) mod possible;
 pub(crate) mod predicate;
 pub(crate) mod program;
 pub(crate) mod test;

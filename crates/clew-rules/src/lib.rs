@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`mod@load`] (files in, a [`RuleSet`] and [`Diagnostic`]s out), [`Rule`] and
 //! [`RuleSet`] (which rules an event matches, and what they say of it), [`alert`] (the JSON that
-//! consumers of Falco know).
+//! consumers of Falco know), [`explain`] (why a rule matches, or does not).
 //!
 //! Invariant: pure. Text of files is handed in, values are asked of a
 //! [`FieldSource`](clew_event::FieldSource), and nothing here knows where either comes from. A
@@ -14,7 +14,9 @@ mod collect;
 mod compile;
 mod condition;
 pub mod diagnostic;
+pub mod explain;
 mod fields;
+mod interest;
 mod items;
 mod judge;
 pub mod load;

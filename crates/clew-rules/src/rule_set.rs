@@ -62,8 +62,13 @@ impl RuleSet {
     /// false need not be judged at all.
     #[must_use]
     pub fn wants(&self, event_type: EventType, source: &str) -> bool {
+        self.program(source).is_some_and(|program| !program.roots(event_type).is_empty())
+    }
+
+    /// What judges events of that source.
+    pub(crate) fn program(&self, source: &str) -> Option<&Program> {
         let program = self.programs.iter().find(|program| program.source == source);
-        program.is_some_and(|program| !program.program.roots(event_type).is_empty())
+        program.map(|program| &program.program)
     }
 
     /// Event types for which a rule can match, in ascending order.

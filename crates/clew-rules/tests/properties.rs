@@ -12,6 +12,8 @@ mod common;
 use std::net::IpAddr;
 
 use clew_event::{FieldValue, Scalar};
+use clew_rules::SourceFile;
+use clew_rules::explain::{Explained, Explainer, PartKind};
 use common::{Fields, load_text, matching, rule_file};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -298,6 +300,17 @@ fn lies_in(address: &str, network: &str) -> bool {
     address.len() == network.len() && address[..length] == network[..length]
 }
 
+/// The verdict as it follows from the parts that are said to decide, and from no other.
+fn by_deciding_parts(part: &Explained) -> bool {
+    let mut deciding = part.parts.iter().filter(|part| part.decides).map(by_deciding_parts);
+    match part.kind {
+        PartKind::Check => part.holds,
+        PartKind::And | PartKind::Macro => deciding.all(|holds| holds),
+        PartKind::Or => deciding.any(|holds| holds),
+        PartKind::Not => deciding.all(|holds| !holds),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -322,6 +335,9 @@ proptest! {
         }
         let mut loaded = load_text(&text);
         prop_assert_eq!(loaded.error_count(), 0, "{:#?}\n{}", loaded.diagnostics, text);
+        let files = [SourceFile { name: "rules.yaml".into(), text: text.clone() }];
+        let explainer = |number| Explainer::new(&files, &format!("r{number}")).unwrap();
+        let explainers: Vec<Explainer> = (0..conditions.len()).map(explainer).collect();
         for event in &events {
             let expected: Vec<String> = (0..conditions.len())
                 .filter(|&number| {
@@ -331,7 +347,14 @@ proptest! {
                 .map(|number| format!("r{number}"))
                 .collect();
             let found = matching(&mut loaded, &event.fields(), event.event_type);
-            prop_assert_eq!(found, expected, "{:?}\n{}", event, text);
+            prop_assert_eq!(&found, &expected, "{:?}\n{}", event, text);
+            let fields = event.fields();
+            for explainer in &explainers {
+                let explained = explainer.explain(&fields);
+                let is_found = found.iter().any(|rule| rule == explainer.name());
+                prop_assert_eq!(explained.holds, is_found, "{:#?}\n{}", explained, text);
+                prop_assert_eq!(by_deciding_parts(&explained), is_found, "{:#?}", explained);
+            }
         }
     }
 

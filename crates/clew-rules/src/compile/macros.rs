@@ -108,6 +108,11 @@ impl Macros {
         }
     }
 
+    /// The condition of a macro; `None` where there is no such macro, or it has a mistake.
+    pub(crate) fn expr(&self, name: &str) -> Option<Arc<Expr>> {
+        self.entries.get(*self.positions.get(name)?)?.expr.clone()
+    }
+
     /// Name and place of each macro that nothing uses.
     pub(crate) fn unused(&self) -> impl Iterator<Item = (&str, Place)> {
         self.entries

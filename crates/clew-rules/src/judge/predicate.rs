@@ -50,7 +50,7 @@ pub(crate) enum Check {
 
 impl Predicate {
     /// True where the event passes. What an event does not have never passes.
-    pub(super) fn holds<F: FieldSource>(&self, cache: &mut Cache<'_, F>) -> bool {
+    pub(crate) fn holds<F: FieldSource>(&self, cache: &mut Cache<'_, F>) -> bool {
         self.left.load(cache);
         if let Check::Field { right, .. } = &self.check {
             right.load(cache);

@@ -137,6 +137,11 @@ impl Program {
         self.slots.get(slot.0 as usize)
     }
 
+    /// The predicate of that number.
+    pub(crate) fn predicate(&self, id: PredicateId) -> Option<&Predicate> {
+        self.predicates.get(id.0 as usize).map(|(predicate, _)| predicate)
+    }
+
     pub(super) fn parts(&self, range: &Range<u32>) -> &[u32] {
         self.parts.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
