@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::Cgroups;
 use crate::container::{Container, Containers};
 use crate::domain::Domains;
+use crate::factors::Factors;
 use crate::process::Process;
 use crate::processes::Processes;
 use crate::view::View;
@@ -68,6 +69,9 @@ pub struct Counts {
     pub containers_evicted: u64,
     /// Domain names given up.
     pub domains_evicted: u64,
+    /// Actors with a refused second factor given up.
+    #[serde(default)]
+    pub refused_actors_evicted: u64,
     /// Users and groups not kept.
     pub accounts_dropped: u64,
     /// Command lines and paths that were cut.
@@ -86,6 +90,8 @@ pub struct Context {
     pub(crate) cgroups: Cgroups,
     pub(crate) containers: Containers,
     pub(crate) domains: Domains,
+    #[serde(default)]
+    pub(crate) factors: Factors,
 }
 
 impl Default for Context {
@@ -106,6 +112,7 @@ impl Context {
             cgroups: Cgroups::new(limits.cgroups_max),
             containers: Containers::new(limits.containers_max),
             domains: Domains::new(limits.domains_max),
+            factors: Factors::default(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Context {
             (EventKind::Cgroup(cgroup), _) => self.cgroups.observe(cgroup),
             (EventKind::Container(container), _) => self.containers.observe(container),
             (EventKind::Account(account), _) => self.containers.observe_account(account),
+            (EventKind::CloudApi(call), _) => self.factors.observe(call, event.time),
             (
                 EventKind::Forked(_)
                 | EventKind::Executed(_)
@@ -145,7 +153,6 @@ impl Context {
                 | EventKind::Kernel(_)
                 | EventKind::Http(_)
                 | EventKind::KubernetesApi(_)
-                | EventKind::CloudApi(_)
                 | EventKind::Lost(_),
                 _,
             ) => {}
@@ -171,6 +178,7 @@ impl Context {
             cgroups_evicted: self.cgroups.evicted(),
             containers_evicted: self.containers.evicted(),
             domains_evicted: self.domains.evicted(),
+            refused_actors_evicted: self.factors.evicted(),
             accounts_dropped: self.containers.accounts_dropped(),
             texts_cut: self.processes.texts_cut(),
             boots_dropped: self.boots_dropped,

@@ -19,6 +19,7 @@ mod cgroup;
 mod container;
 pub mod context;
 mod domain;
+mod factors;
 mod fields;
 mod glob;
 mod names;

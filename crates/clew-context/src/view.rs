@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 
 use clew_event::container::ContainerEvent;
+use clew_event::json::Json;
 use clew_event::kernel::NodeStarted;
 use clew_event::{
     CgroupId, ContainerId, Event, EventKind, FieldArgument, FieldId, FieldSource, FieldValue,
@@ -25,6 +26,7 @@ pub struct View<'a> {
     process: OnceCell<Option<&'a Process>>,
     container_id: OnceCell<Option<&'a ContainerId>>,
     container: OnceCell<Option<&'a ContainerEvent>>,
+    record: OnceCell<Option<Box<Json<'a>>>>,
 }
 
 impl<'a> View<'a> {
@@ -35,6 +37,7 @@ impl<'a> View<'a> {
             process: OnceCell::new(),
             container_id: OnceCell::new(),
             container: OnceCell::new(),
+            record: OnceCell::new(),
         }
     }
 
@@ -88,6 +91,16 @@ impl<'a> View<'a> {
     pub fn container(&self) -> Option<&'a ContainerEvent> {
         let find = || self.context.container(self.container_id()?)?.facts.as_ref();
         *self.container.get_or_init(find)
+    }
+
+    /// The record of an API call, indexed on first use; `None` where there is none, or where it is
+    /// no JSON (what decoders let through is).
+    pub(crate) fn record(&self) -> Option<&Json<'a>> {
+        let read = || {
+            let call = self.event.api_call()?;
+            Json::parse(call.record.as_bytes()).ok().map(Box::new)
+        };
+        self.record.get_or_init(read).as_deref()
     }
 
     /// Name of the machine; empty where its start was not seen.

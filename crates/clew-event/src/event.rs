@@ -80,13 +80,46 @@ pub enum EventKind {
     Http(Box<HttpEvent>),
     /// A call to the Kubernetes API.
     KubernetesApi(Box<ApiCall>),
-    /// A call to a cloud's API.
+    /// A call to the API of a cloud or of a service.
     CloudApi(Box<ApiCall>),
     /// Events that were lost before Clew could read them.
     Lost(Lost),
 }
 
+/// Name that rules for kernel events give after `source:`.
+pub const KERNEL_SOURCE: &str = "syscall";
+
 impl Event {
+    /// Name of its source, as rules give it after `source:`.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        self.api_call().map_or(KERNEL_SOURCE, |call| call.source.name())
+    }
+
+    /// The call to an API that this event tells of.
+    #[must_use]
+    pub fn api_call(&self) -> Option<&ApiCall> {
+        match &self.kind {
+            EventKind::KubernetesApi(call) | EventKind::CloudApi(call) => Some(call),
+            EventKind::NodeStarted(_)
+            | EventKind::Forked(_)
+            | EventKind::Executed(_)
+            | EventKind::Running(_)
+            | EventKind::Exited(_)
+            | EventKind::File(_)
+            | EventKind::Socket(_)
+            | EventKind::Descriptor(_)
+            | EventKind::Dns(_)
+            | EventKind::Privilege(_)
+            | EventKind::Kernel(_)
+            | EventKind::Cgroup(_)
+            | EventKind::Container(_)
+            | EventKind::Account(_)
+            | EventKind::Http(_)
+            | EventKind::Lost(_) => None,
+        }
+    }
+
     /// What the system call returned; `None` where there was no call, or none with a result.
     #[must_use]
     pub fn result(&self) -> Option<i64> {

@@ -3,8 +3,8 @@
 //! Reading order: [`id`] and [`time`] (what a thing is called and when), [`text`] (bytes from
 //! hostile places), [`event`] with one module a family ([`process`], [`mod@file`], [`socket`],
 //! [`privilege`], [`kernel`], [`container`], [`control_plane`], [`http`]), [`field`] (the names
-//! rules use), and what comes out: [`finding`], [`story`], [`complaint`],
-//! with the names of [`attack`] techniques and the outward form of [`ocsf`].
+//! rules use) with [`json`] (records read in place), and what comes out: [`finding`], [`story`],
+//! [`complaint`], with the names of [`attack`] techniques and the outward form of [`ocsf`].
 //!
 //! Invariant: nothing here reads a clock, does I/O or decides anything; every type serializes,
 //! so that a tape of events is the whole input of the engine.
@@ -21,6 +21,8 @@ pub mod file;
 pub mod finding;
 pub mod http;
 pub mod id;
+pub mod interest;
+pub mod json;
 pub mod kernel;
 pub mod ocsf;
 pub mod privilege;

@@ -19,6 +19,13 @@ impl TimestampNs {
         Self(unix_ns)
     }
 
+    /// From RFC 3339, as in `2026-11-24T18:00:00.5Z`; `None` where it is none or before 1970.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let timestamp: Timestamp = text.parse().ok()?;
+        u64::try_from(timestamp.as_nanosecond()).ok().map(Self)
+    }
+
     /// Nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn unix_ns(self) -> u64 {
@@ -67,6 +74,18 @@ mod tests {
         check(0, "1970-01-01T00:00:00.000000000Z");
         check(1_764_007_322_000_000_007, "2025-11-24T18:02:02.000000007Z");
         check(u64::MAX, "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn reads_what_audit_logs_write() {
+        let check = |text: &str, ns: Option<u64>| {
+            assert_eq!(TimestampNs::from_rfc3339(text).map(TimestampNs::unix_ns), ns, "{text}");
+        };
+        check("2014-03-06T21:22:54Z", Some(1_394_140_974_000_000_000));
+        check("2018-10-25T14:37:54.000123Z", Some(1_540_478_274_000_123_000));
+        check("2018-10-25T16:37:54+02:00", Some(1_540_478_274_000_000_000));
+        check("1960-01-01T00:00:00Z", None);
+        check("yesterday", None);
     }
 
     #[test]

@@ -80,11 +80,7 @@ pub(crate) fn hostname<'a>(view: &View<'a>) -> FieldValue<'a> {
 
 /// Name of the source, as rules give it after `source:`.
 pub(crate) fn source<'a>(view: &View<'a>) -> FieldValue<'a> {
-    match &view.event.kind {
-        EventKind::KubernetesApi(_) => "k8s_audit".into(),
-        EventKind::CloudApi(call) => text(&call.service),
-        _ => "syscall".into(),
-    }
+    view.event.source().into()
 }
 
 /// Family of the event, by Falco's names.

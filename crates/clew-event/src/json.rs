@@ -1,0 +1,260 @@
+//! Reads one JSON record in place: an index of its values over the bytes they stand in.
+//!
+//! Records of audit logs are asked for a handful of their fields, so nothing is copied out of
+//! them until it is asked for: an index entry says where a value begins, where it ends and where
+//! the next one is (16 bytes a value), and a text without escapes is a slice of the record. Texts
+//! of objects and numbers stay as their writer wrote them, which `serde_json`'s tree does not
+//! promise. Whoever wrote the record may be hostile: nesting and length are bounded, there is no
+//! recursion, and of a key that stands twice the first one counts.
+
+use std::borrow::Cow;
+use std::fmt;
+
+mod parse;
+mod text;
+
+pub use text::unescaped;
+
+/// Deepest nesting that is read; Kubernetes objects nest about 20 deep.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Longest record that is read: an object of Kubernetes has at most 1.5 MiB (the limit of etcd),
+/// and a record of its audit log carries it twice.
+pub const JSON_BYTES_MAX: usize = 8 << 20;
+
+/// Kind of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{…}`
+    Object,
+    /// `[…]`
+    Array,
+    /// `"…"`
+    String,
+    /// A number.
+    Number,
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// `null`
+    Null,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    start: u32,
+    end: u32,
+    /// Number of the first node behind this one and all that is in it.
+    next: u32,
+    kind: Kind,
+}
+
+/// A record with the index of its values. The first node is the record itself; in an object, keys
+/// and values stand by turns.
+#[derive(Clone, Debug)]
+pub struct Json<'a> {
+    text: &'a [u8],
+    nodes: Vec<Node>,
+}
+
+/// Why a record cannot be read, and at which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// Where.
+    pub byte: usize,
+    /// What is wrong.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.reason, self.byte)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+impl<'a> Json<'a> {
+    /// Indexes one JSON value; nothing but blanks may stand around it.
+    ///
+    /// # Errors
+    /// [`JsonError`] where `text` is not JSON, longer than [`JSON_BYTES_MAX`] or nested deeper
+    /// than [`JSON_DEPTH_MAX`].
+    pub fn parse(text: &'a [u8]) -> Result<Self, JsonError> {
+        parse::nodes(text).map(|nodes| Self { text, nodes })
+    }
+
+    /// The record itself.
+    #[must_use]
+    pub fn root(&self) -> Value<'_, 'a> {
+        Value { json: self, at: 0 }
+    }
+
+    /// The value at the end of `path`, which names members of objects.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<Value<'_, 'a>> {
+        self.root().at(path)
+    }
+
+    fn node(&self, at: usize) -> Node {
+        // A value is only made of an index that exists; a null stands for what cannot be.
+        self.nodes.get(at).copied().unwrap_or(Node { start: 0, end: 0, next: 0, kind: Kind::Null })
+    }
+}
+
+/// One value of a record.
+#[derive(Clone, Copy)]
+pub struct Value<'j, 'a> {
+    json: &'j Json<'a>,
+    at: usize,
+}
+
+impl fmt::Debug for Value<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.raw()))
+    }
+}
+
+impl<'j, 'a> Value<'j, 'a> {
+    /// What kind of value it is.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        self.json.node(self.at).kind
+    }
+
+    /// The bytes it stands in, quotes and brackets included.
+    #[must_use]
+    pub fn raw(self) -> &'a [u8] {
+        let node = self.json.node(self.at);
+        self.json.text.get(node.start as usize..node.end as usize).unwrap_or_default()
+    }
+
+    /// What a string says; `None` for other kinds.
+    #[must_use]
+    pub fn string(self) -> Option<Cow<'a, [u8]>> {
+        let quoted = (self.kind() == Kind::String).then(|| self.raw())?;
+        Some(unescaped(quoted.get(1..quoted.len() - 1).unwrap_or_default()))
+    }
+
+    /// What a string says, and of any other kind its JSON without blanks.
+    #[must_use]
+    pub fn as_text(self) -> Cow<'a, [u8]> {
+        self.string().unwrap_or_else(|| text::compact(self.raw()))
+    }
+
+    /// Its JSON, each member and item on its own line, indented by two blanks a level.
+    #[must_use]
+    pub fn indented(self) -> Vec<u8> {
+        text::indented(&text::compact(self.raw()))
+    }
+
+    /// A whole number that is not negative; of one with a fraction the part before it.
+    #[must_use]
+    pub fn unsigned(self) -> Option<u64> {
+        let digits = (self.kind() == Kind::Number).then(|| self.raw())?;
+        let digits = std::str::from_utf8(digits).ok()?;
+        if let Ok(number) = digits.parse() {
+            return Some(number);
+        }
+        let number: f64 = digits.parse().ok()?;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cast of a float saturates, and only whole parts are wanted"
+        )]
+        (0.0 <= number).then_some(number as u64)
+    }
+
+    /// A member of an object by its name, or of an array by its number.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<Self> {
+        match self.kind() {
+            Kind::Object => self.members().find(|(name, _)| name.is(key)).map(|(_, value)| value),
+            Kind::Array => self.items().nth(key.parse().ok()?),
+            _ => None,
+        }
+    }
+
+    /// The value at the end of `path`.
+    #[must_use]
+    pub fn at(self, path: &[&str]) -> Option<Self> {
+        path.iter().try_fold(self, |value, key| value.get(key))
+    }
+
+    /// Names and values of an object; nothing for other kinds.
+    pub fn members(self) -> impl Iterator<Item = (Self, Self)> {
+        let mut children = self.children(Kind::Object);
+        std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+    }
+
+    /// Values of an array; nothing for other kinds.
+    pub fn items(self) -> impl Iterator<Item = Self> {
+        self.children(Kind::Array)
+    }
+
+    /// True for a string that says `text`.
+    #[must_use]
+    pub fn is(self, text: &str) -> bool {
+        self.string().is_some_and(|string| *string == *text.as_bytes())
+    }
+
+    fn children(self, of: Kind) -> impl Iterator<Item = Self> {
+        let node = self.json.node(self.at);
+        let end = if node.kind == of { node.next as usize } else { 0 };
+        let mut at = self.at + 1;
+        std::iter::from_fn(move || {
+            let child = (at < end).then_some(Self { json: self.json, at })?;
+            at = self.json.node(at).next as usize;
+            Some(child)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_their_path() {
+        let text = br#" {"a": {"b": [1, {"c": "x\ny"}]}, "n": -1.5e3, "z": null, "a": 7} "#;
+        let json = Json::parse(text).unwrap();
+        let check = |path: &[&str], expected: Option<&str>| {
+            let found = json.at(path).map(|value| value.as_text().into_owned());
+            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{path:?}");
+        };
+        check(&["a", "b", "1", "c"], Some("x\ny"));
+        check(&["a", "b"], Some(r#"[1,{"c":"x\ny"}]"#));
+        check(&["a", "b", "0"], Some("1"));
+        check(&["a", "b", "2"], None);
+        check(&["a", "b", "x"], None);
+        check(&["n"], Some("-1.5e3"));
+        check(&["z"], Some("null"));
+        check(&["z", "a"], None);
+        check(&["missing"], None);
+    }
+
+    #[test]
+    fn numbers_that_are_not_negative_are_read() {
+        let check = |text: &str, expected: Option<u64>| {
+            let json = Json::parse(text.as_bytes()).unwrap();
+            assert_eq!(json.root().unsigned(), expected, "{text}");
+        };
+        check("33", Some(33));
+        check("33.9", Some(33));
+        check("18446744073709551615", Some(u64::MAX));
+        check("1e300", Some(u64::MAX));
+        check("-1", None);
+        check("\"33\"", None);
+    }
+
+    #[test]
+    fn members_and_items_are_those_of_the_value_itself() {
+        let json = Json::parse(br#"{"a":[1,[2,3]],"b":{"c":4}}"#).unwrap();
+        let names: Vec<_> = json.root().members().map(|(name, _)| name.raw()).collect();
+        assert_eq!(names, [b"\"a\"", b"\"b\""]);
+        assert_eq!(json.at(&["a"]).unwrap().items().count(), 2);
+        assert_eq!(json.root().items().count(), 0);
+        assert_eq!(json.at(&["a"]).unwrap().members().count(), 0);
+    }
+}

@@ -1,0 +1,214 @@
+//! From bytes to the index, in one pass without recursion.
+
+use super::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JsonError, Kind, Node};
+
+/// What may stand next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    /// A value.
+    Value,
+    /// A value or `]`.
+    ValueOrEnd,
+    /// A key.
+    Key,
+    /// A key or `}`.
+    KeyOrEnd,
+    /// `,` or the end of what is open; nothing where nothing is.
+    Behind,
+}
+
+pub(super) fn nodes(text: &[u8]) -> Result<Vec<Node>, JsonError> {
+    if JSON_BYTES_MAX < text.len() {
+        return Err(JsonError { byte: JSON_BYTES_MAX, reason: "the record is too long" });
+    }
+    let mut parser = Parser { text, at: 0, nodes: Vec::new(), open: Vec::new() };
+    let mut expect = Expect::Value;
+    while let Some(byte) = parser.skip_blanks() {
+        expect = parser.step(byte, expect)?;
+    }
+    if expect != Expect::Behind || !parser.open.is_empty() {
+        return Err(parser.error("the record ends too early"));
+    }
+    Ok(parser.nodes)
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+    nodes: Vec<Node>,
+    /// Numbers of the nodes of open objects and arrays.
+    open: Vec<usize>,
+}
+
+impl Parser<'_> {
+    fn error(&self, reason: &'static str) -> JsonError {
+        JsonError { byte: self.at, reason }
+    }
+
+    fn skip_blanks(&mut self) -> Option<u8> {
+        loop {
+            match self.text.get(self.at)? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                byte => return Some(*byte),
+            }
+        }
+    }
+
+    fn step(&mut self, byte: u8, expect: Expect) -> Result<Expect, JsonError> {
+        match (expect, byte) {
+            (Expect::Key | Expect::KeyOrEnd, b'"') => {
+                self.string()?;
+                if self.skip_blanks() != Some(b':') {
+                    return Err(self.error("a `:` has to follow a name"));
+                }
+                self.at += 1;
+                Ok(Expect::Value)
+            }
+            (Expect::KeyOrEnd, b'}') => self.close(Kind::Object),
+            (Expect::ValueOrEnd, b']') => self.close(Kind::Array),
+            (Expect::Value | Expect::ValueOrEnd, _) => self.value(byte),
+            (Expect::Behind, b',') => {
+                self.at += 1;
+                match self.open_kind() {
+                    Some(Kind::Object) => Ok(Expect::Key),
+                    Some(_) => Ok(Expect::Value),
+                    None => Err(self.error("something stands behind the record")),
+                }
+            }
+            (Expect::Behind, b'}') => self.close(Kind::Object),
+            (Expect::Behind, b']') => self.close(Kind::Array),
+            (Expect::Key | Expect::KeyOrEnd, _) => Err(self.error("a name was expected")),
+            (Expect::Behind, _) => Err(self.error("a `,` or an end was expected")),
+        }
+    }
+
+    fn value(&mut self, byte: u8) -> Result<Expect, JsonError> {
+        match byte {
+            b'{' => self.open(Kind::Object, Expect::KeyOrEnd),
+            b'[' => self.open(Kind::Array, Expect::ValueOrEnd),
+            b'"' => self.string().map(|()| Expect::Behind),
+            b't' => self.word(b"true", Kind::True),
+            b'f' => self.word(b"false", Kind::False),
+            b'n' => self.word(b"null", Kind::Null),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(self.error("a value was expected")),
+        }
+    }
+
+    fn open(&mut self, kind: Kind, expect: Expect) -> Result<Expect, JsonError> {
+        if JSON_DEPTH_MAX <= self.open.len() {
+            return Err(self.error("the record is nested too deeply"));
+        }
+        self.open.push(self.nodes.len());
+        self.push(kind, self.at + 1);
+        Ok(expect)
+    }
+
+    fn open_kind(&self) -> Option<Kind> {
+        self.open.last().and_then(|&at| self.nodes.get(at)).map(|node| node.kind)
+    }
+
+    fn close(&mut self, kind: Kind) -> Result<Expect, JsonError> {
+        if self.open_kind() != Some(kind) {
+            return Err(self.error("a bracket closes what is not open"));
+        }
+        self.at += 1;
+        let (end, next) = (index(self.at), index(self.nodes.len()));
+        if let Some(node) = self.open.pop().and_then(|at| self.nodes.get_mut(at)) {
+            (node.end, node.next) = (end, next);
+        }
+        Ok(Expect::Behind)
+    }
+
+    fn string(&mut self) -> Result<(), JsonError> {
+        let mut end = self.at + 1;
+        loop {
+            let rest = self.text.get(end..).unwrap_or_default();
+            let Some(found) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+            else {
+                return Err(self.error("a text has no end"));
+            };
+            match rest.get(found) {
+                Some(b'"') => {
+                    self.push(Kind::String, end + found + 1);
+                    return Ok(());
+                }
+                Some(b'\\') => end += found + 2,
+                _ => return Err(self.error("a text has an unescaped control character")),
+            }
+        }
+    }
+
+    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Expect, JsonError> {
+        if !self.text.get(self.at..).unwrap_or_default().starts_with(word) {
+            return Err(self.error("a value was expected"));
+        }
+        self.push(kind, self.at + word.len());
+        Ok(Expect::Behind)
+    }
+
+    /// Any run of the characters of numbers that begins as one: whoever reads it parses it.
+    fn number(&mut self) -> Result<Expect, JsonError> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = rest.iter().position(|byte| !of_number(byte)).unwrap_or(rest.len());
+        let digits = rest.get(..length).and_then(|digits| std::str::from_utf8(digits).ok());
+        if digits.is_none_or(|digits| digits.parse::<f64>().is_err()) {
+            return Err(self.error("a number cannot be read"));
+        }
+        self.push(Kind::Number, self.at + length);
+        Ok(Expect::Behind)
+    }
+
+    /// Adds a node from here to `end`, and goes on behind it.
+    fn push(&mut self, kind: Kind, end: usize) {
+        let next = index(self.nodes.len() + 1);
+        self.nodes.push(Node { start: index(self.at), end: index(end), next, kind });
+        self.at = end;
+    }
+}
+
+/// Positions are at most [`JSON_BYTES_MAX`], and there are no more nodes than bytes.
+fn index(position: usize) -> u32 {
+    debug_assert!(position <= JSON_BYTES_MAX + 2);
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Json;
+    use super::*;
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        let check = |text: &str, byte: usize, reason: &str| {
+            let error = Json::parse(text.as_bytes()).unwrap_err();
+            assert_eq!((error.byte, error.reason), (byte, reason), "{text}");
+        };
+        check("", 0, "the record ends too early");
+        check("{", 1, "the record ends too early");
+        check(r#"{"a""#, 4, "a `:` has to follow a name");
+        check(r#"{"a":1,}"#, 7, "a name was expected");
+        check("[1,]", 3, "a value was expected");
+        check("[1}", 2, "a bracket closes what is not open");
+        check("[1 2]", 3, "a `,` or an end was expected");
+        check("1,2", 2, "something stands behind the record");
+        check("{} x", 3, "a `,` or an end was expected");
+        check("tru", 0, "a value was expected");
+        check("-", 0, "a number cannot be read");
+        check("1-2", 0, "a number cannot be read");
+        check("\"a", 0, "a text has no end");
+        check("\"a\\\"", 0, "a text has no end");
+        check("\"a\nb\"", 0, "a text has an unescaped control character");
+    }
+
+    #[test]
+    fn nesting_and_length_are_bounded() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(Json::parse(nested(JSON_DEPTH_MAX).as_bytes()).is_ok());
+        let error = Json::parse(nested(JSON_DEPTH_MAX + 1).as_bytes()).unwrap_err();
+        assert_eq!(error.reason, "the record is nested too deeply");
+        let long = vec![b' '; JSON_BYTES_MAX + 1];
+        assert_eq!(Json::parse(&long).unwrap_err().reason, "the record is too long");
+    }
+}
