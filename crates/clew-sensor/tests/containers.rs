@@ -119,7 +119,8 @@ fn a_real_container_is_told_from_its_start_to_its_end() {
     let id = docker(&[&run[..], &command[..]].concat()).expect("it runs");
 
     let created = next(&events, about(&id, Lifecycle::Known));
-    assert_eq!((created.name, created.pid), (name.as_str().into(), 0));
+    // Whether it runs already is a race between the start and the runtime's answer.
+    assert_eq!(created.name, name.as_str().into());
     let started = next(&events, about(&id, Lifecycle::Started));
     assert_eq!((started.name, started.image), (name.as_str().into(), IMAGE.into()));
     assert!(started.pid != 0 && started.started.unix_ns() != 0 && !started.is_privileged);
