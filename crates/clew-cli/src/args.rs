@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clew_notify::OutputSpec;
 
 /// Follows the thread of an attack through a cloud application: sees, knows, tells.
 #[derive(Debug, Parser)]
@@ -72,6 +73,16 @@ pub(crate) struct RunArgs {
     /// Also record everything that the sensor sees to this tape.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Send findings and stories to KIND:TARGET as well; may be repeated.
+    ///
+    /// `stdout`, `file:PATH`, `syslog`, `syslog:unix:PATH`, `syslog:udp:HOST:PORT`,
+    /// `syslog:tcp:HOST:PORT`, `program:COMMAND` (gets each line on its standard input) or
+    /// `http:URL`; then options after commas: `format=falco|clew|ocsf`, `priority=warning` (the
+    /// least urgent one that is sent), `only=findings|stories`, `timeout=SECONDS`; for programs
+    /// `keep=yes`, for HTTP `ca=PATH`, `header=NAME: VALUE` and `header=NAME: @PATH` of a file
+    /// that holds the value. A comma that belongs to a value is written twice.
+    #[arg(long, value_name = "KIND:TARGET,OPTION=VALUE")]
+    pub(crate) output: Vec<OutputSpec>,
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use clew_event::{Event, TimestampNs};
 use clew_sensor::{Sensor, SensorError};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::Exit;
 
@@ -38,18 +40,36 @@ pub(crate) fn drain(
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asked by interrupt or termination (Ctrl-C, SIGTERM, SIGHUP).
+    /// Asked by interrupt or termination (Ctrl-C, SIGTERM).
     pub(crate) fn on_interrupt() -> Result<Self> {
         let stop = Self(Arc::default());
-        let flag = Arc::clone(&stop.0);
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-            .context("cannot catch interrupts")?;
+        for signal in [SIGINT, SIGTERM] {
+            flag::register(signal, Arc::clone(&stop.0)).context("cannot catch interrupts")?;
+        }
         Ok(stop)
     }
 
     /// True once it was asked.
     pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Set when the files of outputs are to be opened anew, as a rotation asks by SIGHUP.
+#[derive(Clone, Debug)]
+pub(crate) struct Hangup(Arc<AtomicBool>);
+
+impl Hangup {
+    /// From now on SIGHUP asks, and no longer ends the program.
+    pub(crate) fn on_signal() -> Result<Self> {
+        let hangup = Self(Arc::default());
+        flag::register(SIGHUP, Arc::clone(&hangup.0)).context("cannot catch SIGHUP")?;
+        Ok(hangup)
+    }
+
+    /// True once for each time it was asked.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 

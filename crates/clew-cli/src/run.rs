@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clew_engine::{Engine, Output, Settings, State};
 use clew_event::{Event, EventKind};
+use clew_notify::{Monitor, OutputFigures, Outputs};
 use clew_sensor::Sensor;
 use clew_server::{Server, Status};
 use clew_store::Store;
@@ -14,11 +15,11 @@ use clew_store::Store;
 use crate::Exit;
 use crate::args::RunArgs;
 use crate::engine;
-use crate::live::{self, POLL_SPAN, Stop};
+use crate::live::{self, Hangup, POLL_SPAN, Stop};
 use crate::print::{self, Form};
 use crate::recorder::Recorder;
 use crate::replay::Tapes;
-use crate::sink::Sink;
+use crate::sink::{Sink, Ways};
 
 /// How often the figures are shown.
 const STATUS_SPAN: Duration = Duration::from_secs(1);
@@ -31,6 +32,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let stop = Stop::on_interrupt()?;
     let form = Form::of_flag(args.json);
     let rules = engine::rules(&args.rules)?;
+    let outputs = Outputs::start(args.output.clone(), &clew_notify::Settings::default())?;
+    if args.json && outputs.has_standard_out() {
+        anyhow::bail!(
+            "`--json` and an output `stdout` would mix their lines: give `--output stdout` alone"
+        );
+    }
+    let monitor = outputs.monitor();
+    let hangup = (!args.output.is_empty()).then(Hangup::on_signal).transpose()?;
     let state = state_directory(args.state.as_deref())?;
     let store = Store::open(&state).context("cannot open the store")?;
     let mut source = Source::open(args);
@@ -48,10 +57,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let page = Server::start(&settings, store.reader()?, status.clone())
         .with_context(|| format!("cannot serve the page at {}", args.listen))?;
     eprintln!("page: {}", page.url());
+    let printed = (!outputs.has_standard_out()).then_some(form);
+    let ways = Ways { printed, outputs };
     let mut watch = Watch {
         engine,
         tape: args.record.as_deref().map(Recorder::create).transpose()?,
-        sink: Sink::start(store, Some(page), form),
+        sink: Sink::start(store, Some(page), ways),
+        monitor: monitor.clone(),
+        hangup,
         figures: Figures::of(status),
         keeps_state: matches!(source, Source::Sensor(_)),
         is_quiet: args.json || !std::io::stderr().is_terminal(),
@@ -61,10 +74,21 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         live::drain(sensor, |events| watch.take_in(events))?;
     }
     watch.finish()?;
+    tell_losses(&monitor);
     Ok(match source {
         Source::Sensor(_) | Source::Tapes(_) => Exit::Done,
         Source::Nothing => Exit::Unable,
     })
+}
+
+/// Says on standard error what outputs did not bring to its place.
+fn tell_losses(monitor: &Monitor) {
+    for OutputFigures { name, sent, failed, dropped, last_error, .. } in monitor.figures() {
+        if failed + dropped > 0 {
+            let reason = last_error.map_or_else(String::new, |error| format!(": {error}"));
+            eprintln!("output {name}: {sent} sent, {failed} failed, {dropped} dropped{reason}");
+        }
+    }
 }
 
 /// The engine as it was left, or a new one where its state cannot be read.
@@ -163,6 +187,8 @@ struct Watch {
     engine: Engine,
     tape: Option<Recorder>,
     sink: Sink,
+    monitor: Monitor,
+    hangup: Option<Hangup>,
     figures: Figures,
     /// False for tapes: what they left is not the state of this machine.
     keeps_state: bool,
@@ -178,6 +204,9 @@ impl Watch {
             self.take_in(&events)?;
             self.show_figures()?;
             self.keep_state()?;
+            if self.hangup.as_ref().is_some_and(Hangup::take) {
+                self.monitor.reopen();
+            }
         }
         Ok(())
     }

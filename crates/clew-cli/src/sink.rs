@@ -1,4 +1,4 @@
-//! Where findings and stories go: printed, kept in the store, shown on the page.
+//! Where findings and stories go: printed, kept in the store, shown on the page, handed to outputs.
 //!
 //! It runs on a thread of its own, so that a slow disk never delays the sensor's ring. The queue
 //! to it is bounded by [`BATCHES_MAX`]; when it is full the engine waits, the ring fills, and the
@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result, anyhow};
 use clew_engine::Output;
 use clew_event::TimestampNs;
+use clew_notify::Outputs;
 use clew_server::{ServerHandle, Status, Update};
 use clew_store::{Batch, Retention, Store};
 
@@ -27,6 +28,15 @@ enum Parcel {
     State { snapshot: Vec<u8>, now: TimestampNs },
 }
 
+/// The ways out beside store and page.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    /// How findings are printed; `None` where an output has standard output for itself.
+    pub(crate) printed: Option<Form>,
+    /// Outputs that were asked for; they never wait.
+    pub(crate) outputs: Outputs,
+}
+
 /// The thread that prints, keeps and shows; joined by [`Sink::close`].
 #[derive(Debug)]
 pub(crate) struct Sink {
@@ -36,9 +46,9 @@ pub(crate) struct Sink {
 
 impl Sink {
     /// Starts the thread.
-    pub(crate) fn start(store: Store, page: Option<ServerHandle>, form: Form) -> Self {
+    pub(crate) fn start(store: Store, page: Option<ServerHandle>, ways: Ways) -> Self {
         let (sender, receiver) = sync_channel(BATCHES_MAX);
-        let thread = std::thread::spawn(move || put_away(&receiver, store, page, form));
+        let thread = std::thread::spawn(move || put_away(&receiver, store, page, ways));
         Self { sender, thread }
     }
 
@@ -72,17 +82,21 @@ fn put_away(
     parcels: &Receiver<Parcel>,
     mut store: Store,
     page: Option<ServerHandle>,
-    form: Form,
+    Ways { printed, outputs }: Ways,
 ) -> Result<()> {
-    let mut out = io::stdout().lock();
+    // Locked for each batch only: an output may write to it too.
+    let out = io::stdout();
     for parcel in parcels {
         match parcel {
             Parcel::Output(output) => {
                 let Output { findings, stories, evidence: events } = &output;
                 let batch = Batch { findings, stories, events };
                 store.put(batch).context("cannot keep findings and stories")?;
-                show(&mut out, form, &output)?;
+                if let Some(form) = printed {
+                    show(&mut out.lock(), form, &output)?;
+                }
                 publish(page.as_ref(), &output);
+                notify(&outputs, &output);
             }
             Parcel::Status(status) => {
                 if let Some(page) = &page {
@@ -95,6 +109,7 @@ fn put_away(
             }
         }
     }
+    outputs.close();
     page.map_or(Ok(()), |page| page.stop().context("the page ended badly"))
 }
 
@@ -118,6 +133,15 @@ fn publish(page: Option<&ServerHandle>, output: &Output) {
     }
 }
 
+fn notify(outputs: &Outputs, output: &Output) {
+    for finding in &output.findings {
+        outputs.send(finding);
+    }
+    for story in &output.stories {
+        outputs.send_story(story);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clew_event::{Event, EventId, EventKind, EventType};
@@ -127,7 +151,9 @@ mod tests {
     #[test]
     fn more_batches_than_the_queue_holds_are_all_put_away() {
         let folder = tempfile::tempdir().unwrap();
-        let sink = Sink::start(Store::open(folder.path()).unwrap(), None, Form::Json);
+        let outputs = Outputs::start(Vec::new(), &clew_notify::Settings::default()).unwrap();
+        let ways = Ways { printed: Some(Form::Json), outputs };
+        let sink = Sink::start(Store::open(folder.path()).unwrap(), None, ways);
         for number in 0..=BATCHES_MAX {
             let event = Event {
                 id: EventId(number as u128),

@@ -24,7 +24,6 @@ const IMPURE: &[&str] = &[
     "anyhow",
     "axum",
     "bollard",
-    "ctrlc",
     "getrandom",
     "libbpf-rs",
     "libc",
@@ -32,8 +31,11 @@ const IMPURE: &[&str] = &[
     "rand",
     "reqwest",
     "rusqlite",
+    "rustls",
+    "signal-hook",
     "tokio",
     "tokio-stream",
+    "ureq",
     "uuid",
 ];
 
