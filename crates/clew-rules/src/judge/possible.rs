@@ -1,0 +1,160 @@
+//! Can a condition hold of any event of which a little is known?
+//!
+//! Three values instead of two: what is not known of a predicate stays open, and a node is false
+//! only where what is known makes it false. So the answer "no" is certain, and "yes" means "not
+//! excluded".
+
+use clew_event::Scalar;
+use rustc_hash::FxHashMap;
+
+use super::predicate::{Check, Extract, Predicate, Slot};
+use super::program::{FlatNode, Program};
+use super::test::Test;
+use crate::condition::Operator;
+
+/// What is known of the value of a field.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    Exactly(Scalar<'static>),
+    /// A number below 0.
+    Negative,
+    /// A number below 0, or no value.
+    NegativeOrMissing,
+    /// A number from 0.
+    NotNegative,
+    /// A text other than this one.
+    Not(&'static [u8]),
+}
+
+impl Known {
+    /// The verdict of a predicate on such a value, where it is certain.
+    fn verdict(&self, predicate: &Predicate) -> Option<bool> {
+        let test = match &predicate.check {
+            Check::Exists if matches!(self, Self::NegativeOrMissing) => return None,
+            Check::Exists => return Some(true),
+            Check::Value(test) => test,
+            Check::AllValues(_) | Check::Field { .. } => return None,
+        };
+        match self {
+            Self::Exactly(value) => Some(test.passes(value)),
+            Self::Negative => numbers(test, i64::MIN, -1),
+            // What is missing passes no test, so only "false" is certain.
+            Self::NegativeOrMissing => numbers(test, i64::MIN, -1).filter(|passes| !passes),
+            Self::NotNegative => numbers(test, 0, i64::MAX),
+            Self::Not(text) => match test {
+                Test::TextIn(set) if set.iter().all(|constant| **constant == **text) => Some(false),
+                Test::TextDiffers(constant) if **constant == **text => Some(true),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Whether all numbers from `low` to `high` pass, or none.
+fn numbers(test: &Test, low: i64, high: i64) -> Option<bool> {
+    match test {
+        Test::Signed(operator, constant) => {
+            let within = low <= *constant && *constant <= high;
+            let (none, all) = match operator {
+                Operator::Eq | Operator::In | Operator::Intersects => (!within, false),
+                Operator::Ne => (false, !within),
+                Operator::Lt => (*constant <= low, high < *constant),
+                Operator::Le => (*constant < low, high <= *constant),
+                Operator::Gt => (high <= *constant, *constant < low),
+                Operator::Ge => (high < *constant, *constant <= low),
+                _ => (false, false),
+            };
+            if none { Some(false) } else { all.then_some(true) }
+        }
+        Test::SignedIn(set) => {
+            let has_some = set.iter().any(|number| low <= *number && *number <= high);
+            (!has_some).then_some(false)
+        }
+        _ => None,
+    }
+}
+
+/// True unless what `known` tells of fields excludes that the node holds.
+pub(crate) fn can_hold(
+    program: &Program,
+    root: u32,
+    known: &dyn Fn(Slot) -> Option<Known>,
+) -> bool {
+    let mut search = Search { program, known, found: FxHashMap::default() };
+    search.node(root) != Some(false)
+}
+
+struct Search<'p> {
+    program: &'p Program,
+    known: &'p dyn Fn(Slot) -> Option<Known>,
+    found: FxHashMap<u32, Option<bool>>,
+}
+
+impl Search<'_> {
+    /// Recursion is bounded by `GRAPH_DEPTH_MAX`.
+    fn node(&mut self, id: u32) -> Option<bool> {
+        if let Some(found) = self.found.get(&id) {
+            return *found;
+        }
+        let program = self.program;
+        let verdict = match program.nodes.get(id as usize)? {
+            FlatNode::Constant(holds) => Some(*holds),
+            FlatNode::Predicate(predicate) => {
+                let (predicate, _) = program.predicates.get(predicate.0 as usize)?;
+                match predicate.left {
+                    Extract::Field(slot) => {
+                        (self.known)(slot).and_then(|known| known.verdict(predicate))
+                    }
+                    Extract::Transformed(_) => None,
+                }
+            }
+            FlatNode::Not(inner) => self.node(*inner).map(|holds| !holds),
+            FlatNode::All(parts) => self.several(program.parts(parts), false),
+            FlatNode::Any(parts) => self.several(program.parts(parts), true),
+        };
+        self.found.insert(id, verdict);
+        verdict
+    }
+
+    /// `deciding` is the verdict that one part has to have for the whole to have it.
+    fn several(&mut self, parts: &[u32], deciding: bool) -> Option<bool> {
+        let mut verdict = Some(!deciding);
+        for part in parts {
+            match self.node(*part) {
+                Some(holds) if holds == deciding => return Some(deciding),
+                Some(_) => {}
+                None => verdict = None,
+            }
+        }
+        verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_passes_whole_or_not_at_all_or_is_open() {
+        use Operator as O;
+        let check = |operator, constant, negative, others| {
+            let test = Test::Signed(operator, constant);
+            assert_eq!(numbers(&test, i64::MIN, -1), negative, "{test:?}");
+            assert_eq!(numbers(&test, 0, i64::MAX), others, "{test:?}");
+        };
+        check(O::Ge, 0, Some(false), Some(true));
+        check(O::Gt, -1, Some(false), Some(true));
+        check(O::Lt, 0, Some(true), Some(false));
+        check(O::Le, -1, Some(true), Some(false));
+        check(O::Gt, 0, Some(false), None);
+        check(O::Le, 0, Some(true), None);
+        check(O::Ge, -1, None, Some(true));
+        check(O::Lt, -1, None, Some(false));
+        check(O::Eq, 0, Some(false), None);
+        check(O::Ne, 0, Some(true), None);
+        check(O::Eq, -1, None, Some(false));
+        check(O::Ne, -1, None, Some(true));
+        let set = Test::SignedIn(Box::from([-13, -1]));
+        assert_eq!((numbers(&set, i64::MIN, -1), numbers(&set, 0, i64::MAX)), (None, Some(false)));
+    }
+}
