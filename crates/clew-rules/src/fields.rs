@@ -5,7 +5,6 @@
 
 mod event_names;
 mod known;
-mod known_plugins;
 mod known_syscall;
 
 use clew_event::field::{ArgumentForm, FIELDS, Multiplicity, ValueKind};
@@ -19,8 +18,15 @@ pub(crate) use event_names::is_event_name;
 pub(crate) use known::{Known, Scope};
 
 /// Fields of every event, not only of system calls.
-const GENERIC: [&str; 6] =
-    ["evt.num", "evt.time", "evt.time.iso8601", "evt.rawtime", "evt.source", "evt.hostname"];
+const GENERIC: [&str; 7] = [
+    "evt.num",
+    "evt.time",
+    "evt.time.iso8601",
+    "evt.rawtime",
+    "evt.source",
+    "evt.hostname",
+    "evt.plugininfo",
+];
 
 /// Fields whose argument may follow a dot: `evt.arg.flags`.
 const DOTTED: [&str; 6] =
@@ -60,9 +66,8 @@ pub(crate) struct Resolved {
 impl Registry {
     pub(crate) fn new() -> Self {
         let provided = FIELDS.iter().map(|spec| {
-            let scope = if GENERIC.contains(&spec.name) { Scope::Generic } else { Scope::Syscall };
             let known = Known {
-                scope,
+                scope: scope(spec.name),
                 name: spec.name,
                 kind: Some(spec.kind),
                 multiplicity: spec.multiplicity,
@@ -70,9 +75,9 @@ impl Registry {
             };
             (spec.name, Entry { known, id: Some(spec.id) })
         });
-        let tables = known_syscall::FIELDS.iter().chain(known_plugins::FIELDS);
+        let table = known_syscall::FIELDS.iter();
         let mut fields: FxHashMap<_, _> =
-            tables.map(|known| (known.name, Entry { known: *known, id: None })).collect();
+            table.map(|known| (known.name, Entry { known: *known, id: None })).collect();
         fields.extend(provided);
         Self { fields }
     }
@@ -132,6 +137,35 @@ impl Registry {
     }
 }
 
+/// Which rules may use a field that Clew provides.
+fn scope(name: &str) -> Scope {
+    if GENERIC.contains(&name) {
+        return Scope::Generic;
+    }
+    match name.split('.').next() {
+        Some("ka") => Scope::KubernetesAudit,
+        Some("ct" | "s3" | "ec2" | "ecr" | "iam") => Scope::Cloudtrail,
+        Some("gcp") => Scope::GcpAudit,
+        Some("github") => Scope::Github,
+        Some("okta") => Scope::Okta,
+        Some("json" | "jevt") => Scope::Plugin,
+        _ => Scope::Syscall,
+    }
+}
+
+/// True where an argument that looks like a number is still a name.
+fn takes_names(entry: Entry) -> bool {
+    match entry.known.scope {
+        Scope::Plugin | Scope::KubernetesAudit => true,
+        Scope::Generic
+        | Scope::Syscall
+        | Scope::Cloudtrail
+        | Scope::GcpAudit
+        | Scope::Github
+        | Scope::Okta => entry.id == Some(FieldId::ContainerLabel),
+    }
+}
+
 fn parse_argument(
     entry: Entry,
     argument: Option<&str>,
@@ -153,8 +187,7 @@ fn parse_argument(
         },
         (ArgumentForm::Optional, Some(text)) => Ok(FieldArgument::Key(text.into())),
         (ArgumentForm::Required, Some(text)) => {
-            let is_key = entry.id == Some(FieldId::ContainerLabel);
-            let index = if is_key { None } else { text.parse().ok() };
+            let index = if takes_names(entry) { None } else { text.parse().ok() };
             Ok(index.map_or_else(|| FieldArgument::Key(text.into()), FieldArgument::Index))
         }
     }
@@ -205,6 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_records_are_for_rules_of_their_log() {
+        let check = |name: &str, argument: Option<&str>, source: &str, expected: FieldArgument| {
+            let field = resolve(name, argument, source).unwrap().field.unwrap();
+            assert_eq!((field.id.spec().name, field.argument), (name, expected));
+        };
+        let key = |text: &str| FieldArgument::Key(text.into());
+        let image = "ka.req.pod.containers.image.repository";
+        check(image, Some("0"), "k8s_audit", FieldArgument::Index(0));
+        check(image, None, "k8s_audit", FieldArgument::None);
+        check("ka.uri.param", Some("1"), "k8s_audit", key("1"));
+        check("jevt.value", Some("/stage"), "k8s_audit", key("/stage"));
+        check("json.value", Some("/a/b"), "aws_cloudtrail", key("/a/b"));
+        check("json.value", Some("0"), "gcp_auditlog", key("0"));
+        check("okta.mfa.deny.countlast", Some("300"), "okta", FieldArgument::Index(300));
+        check("s3.bucket", None, "aws_cloudtrail", FieldArgument::None);
+        check("evt.plugininfo", None, "github", FieldArgument::None);
+        assert!(resolve("json.value", Some("/a"), "syscall").is_err());
+        assert!(resolve("ct.name", None, "okta").is_err());
+        assert!(resolve(image, Some("x"), "k8s_audit").is_err());
+    }
+
+    #[test]
     fn what_is_not_a_field_is_refused_with_the_nearest_name() {
         let check = |name: &str, argument: Option<&str>, source: &str, code: Code, help: &str| {
             let problem = resolve(name, argument, source).unwrap_err();
@@ -226,10 +281,6 @@ mod tests {
             let resolved = resolve(name, argument, source).unwrap();
             assert_eq!(resolved.field, None, "{name}");
         };
-        check("ka.req.pod.containers.image.repository", Some("0"), "k8s_audit");
-        check("jevt.value", Some("/stage"), "k8s_audit");
-        check("json.value", Some("/a/b"), "aws_cloudtrail");
-        check("okta.mfa.deny.countlast", Some("300"), "okta");
         check("evt.rawarg.flags", None, "syscall");
         check("krsi.name", None, "syscall");
         assert!(resolve("evt.num", None, "github").unwrap().field.is_some());
