@@ -62,7 +62,7 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::FdNameraw => maybe(fd::of(view), |fd| fd.target.name_given()),
         F::FdDirectory => maybe(fd::of(view), |fd| fd.target.directory()),
         F::FdFilename => maybe(fd::of(view), |fd| fd.target.file_name()),
-        F::FdIp | F::FdNet => fd::both(view, |end| Scalar::Ip(fd::address(end))),
+        F::FdIp | F::FdNet => fd::both(view, |end| Scalar::Ip(fd::address_in_rules(end))),
         F::FdCip | F::FdCnet => maybe(fd::client(view), fd::ip),
         F::FdSip | F::FdSnet => maybe(fd::server(view), fd::ip),
         F::FdLip | F::FdLnet => maybe(fd::local(view), fd::ip),

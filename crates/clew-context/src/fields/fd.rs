@@ -174,7 +174,9 @@ fn of_socket(socket: &SocketEvent) -> Descriptor<'_> {
     };
     let is_name_changed = match socket.operation {
         Op::Connect => is_connected,
-        Op::Send | Op::Receive => remote.is_some(),
+        Op::Send => remote.is_some(),
+        // An answer to what we asked is no news of who is at the other end.
+        Op::Receive => matches!(ends, Ends::Server { .. }),
         Op::Create | Op::Accept | Op::Bind | Op::Listen => false,
     };
     Descriptor { number: Some(socket.descriptor.into()), target, is_connected, is_name_changed }
@@ -458,6 +460,15 @@ pub(crate) fn both<'a>(view: &View<'a>, value: fn(SocketAddr) -> Scalar<'a>) -> 
 /// The address; IPv4 where it is one in IPv6's clothes.
 pub(crate) fn address(end: SocketAddr) -> IpAddr {
     end.ip().to_canonical()
+}
+
+/// The address as `fd.ip` and `fd.net` compare it: `::`, which takes IPv4 connections too, is
+/// 0.0.0.0, by which rules name a socket that listens everywhere; so in Falco.
+pub(crate) fn address_in_rules(end: SocketAddr) -> IpAddr {
+    match address(end) {
+        ip if ip.is_unspecified() => IpAddr::from([0; 4]),
+        ip => ip,
+    }
 }
 
 pub(crate) fn ip<'a>(end: SocketAddr) -> FieldValue<'a> {

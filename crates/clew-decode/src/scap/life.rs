@@ -4,6 +4,8 @@
 //! The rules by which the other is passed over are Falco's, because the moment decides what the
 //! child's table of descriptors holds.
 
+use std::sync::Arc;
+
 use clew_event::file::FileId;
 use clew_event::process::{
     Credentials, Executed, ExecutedFlags, Exited, Forked, Session, Surroundings,
@@ -89,7 +91,8 @@ impl Machine {
             return Ok(None);
         }
         let (pid, parent) = record.signed(4).zip(record.signed(5)).ok_or(Short)?;
-        let is_thread = flags & flags::CLONE_THREAD != 0;
+        // Some events of threads have lost their flags; the numbers do not lie.
+        let is_thread = flags & flags::CLONE_THREAD != 0 || pid != record.tid;
         let maker = if is_thread { pid } else { parent };
         let thread = Thread {
             pid,
@@ -139,6 +142,28 @@ impl Machine {
             _ => EventType::Clone,
         };
         self.emit(record.time_ns, Some(actor), event_type, EventKind::Forked(forked), waiting);
+        if !child.is_thread {
+            self.tell_new_name(record, child, waiting);
+        }
+    }
+
+    /// A process may have another name than its maker's program, who gave himself one by `prctl`,
+    /// and other arguments, where he was made for somebody else: nothing else tells it.
+    fn tell_new_name(&mut self, record: &Record<'_>, child: &Child, waiting: &mut Waiting) {
+        let Some(name) = record.str(13) else { return };
+        let process = self.threads.process(child.thread.pid);
+        let Some(image) = process.and_then(|process| process.image.clone()) else { return };
+        let is_same = image.name.as_bytes() == name
+            && is_command(image.argv.as_bytes(), record.str(1), record.bytes(2));
+        if is_same {
+            return;
+        }
+        let argv = command(record);
+        let image = Arc::new(Executed { name: Text::from(name), argv, ..Executed::clone(&image) });
+        self.threads.set_image(child.thread.pid, Arc::clone(&image));
+        let actor = self.actor(child.tid);
+        let kind = EventKind::Running(Executed::clone(&image));
+        self.emit(record.time_ns, actor, EventType::Other, kind, waiting);
     }
 
     /// A program was put in place.
@@ -151,6 +176,7 @@ impl Machine {
         let parent = record.signed(5).unwrap_or(0);
         self.settle(record, pid, parent, cgroup);
         let executed = self.executed(record, parent);
+        self.threads.set_image(pid, Arc::new(executed.clone()));
         let actor = self.actor(record.tid);
         let event_type = if record.kind == 331 { EventType::Execveat } else { EventType::Execve };
         self.emit(record.time_ns, actor, event_type, EventKind::Executed(executed), waiting);
@@ -188,7 +214,6 @@ impl Machine {
     fn executed(&self, record: &Record<'_>, parent: i64) -> Executed {
         let exe = record.text(27);
         let name = record.str(13).or_else(|| record.str(1)).unwrap_or_default();
-        let arguments = record.bytes(2).unwrap_or_default();
         Executed {
             parent: match self.threads.thread(parent) {
                 Some(parent) => self.threads.key(parent.pid),
@@ -197,7 +222,7 @@ impl Machine {
             name: Text::from(name),
             filename: if record.bytes(30).is_some() { record.text(30) } else { exe.clone() },
             exe,
-            argv: Text::from([record.str(1).unwrap_or_default(), b"\0", arguments].concat()),
+            argv: command(record),
             cwd: self
                 .threads
                 .process_of(record.tid)
@@ -212,7 +237,7 @@ impl Machine {
             },
             session: Session {
                 vpid: self.threads.thread(record.tid).map_or(0, |thread| number(thread.vtid)),
-                sid: 0,
+                sid: self.threads.process_of(record.tid).map_or(0, |process| process.sid),
                 pgid: record.signed(28).map_or(0, number),
                 tty: record.u32(16).unwrap_or(0),
             },
@@ -244,6 +269,18 @@ impl Machine {
         self.emit(record.time_ns, Some(actor), EventType::ProcessExit, kind, waiting);
         Ok(true)
     }
+}
+
+/// The first argument and the others, each ended by a NUL byte.
+fn command(record: &Record<'_>) -> Text {
+    let called = record.str(1).unwrap_or_default();
+    Text::from([called, b"\0", record.bytes(2).unwrap_or_default()].concat())
+}
+
+fn is_command(argv: &[u8], called: Option<&[u8]>, arguments: Option<&[u8]>) -> bool {
+    let rest = argv.strip_prefix(called.unwrap_or_default());
+    let rest = rest.and_then(|rest| rest.strip_prefix(b"\0"));
+    rest == Some(arguments.unwrap_or_default())
 }
 
 fn executed_flags(told: u32) -> ExecutedFlags {

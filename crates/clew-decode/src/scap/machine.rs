@@ -1,6 +1,7 @@
 //! The machine that a capture tells of, block by block.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use clew_event::container::{CgroupEvent, Lifecycle};
 use clew_event::kernel::NodeStarted;
@@ -184,6 +185,7 @@ impl Machine {
         let process = is_new.then(|| Process {
             key: self.threads.key(listed.pid),
             cwd: super::path::with_final_slash(listed.cwd),
+            sid: number(listed.sid),
             ..Process::default()
         });
         self.threads.add(listed.tid, thread, process);
@@ -228,6 +230,7 @@ impl Machine {
                 ..Surroundings::default()
             })),
         };
+        self.threads.set_image(listed.pid, Arc::new(running.clone()));
         let actor = self.actor(listed.tid);
         let time = self.threads.boot_unix_ns;
         self.emit(time, actor, EventType::Other, EventKind::Running(running), waiting);

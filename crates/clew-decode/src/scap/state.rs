@@ -41,6 +41,7 @@ impl Machine {
             354 | 358 => self.account(record, waiting),
             402 => self.asynchronous(record, waiting),
             95 | 97 => self.change_directory(record),
+            275 => self.lead_session(record),
             _ => self.other(record),
         }
     }
@@ -67,6 +68,13 @@ impl Machine {
         {
             let name = open.name.clone();
             self.threads.set_cwd(record.tid, name.as_bytes());
+        }
+        Ok(false)
+    }
+
+    fn lead_session(&mut self, record: &Record<'_>) -> Outcome {
+        if 0 <= record.signed(0).ok_or(Short)? {
+            self.threads.lead_session(record.tid);
         }
         Ok(false)
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use clew_event::process::Executed;
 use clew_event::{BootId, CgroupId, ProcessKey, Text};
 use rustc_hash::FxHashMap;
 
@@ -40,6 +41,10 @@ pub(super) struct Process {
     pub(super) descriptors: Table,
     /// Working directory, with a final slash.
     pub(super) cwd: Text,
+    /// Leader of its session, in the initial pid namespace.
+    pub(super) sid: u32,
+    /// The program it runs, where a list or an exec told it.
+    pub(super) image: Option<Arc<Executed>>,
     pub(super) threads_count: u32,
 }
 
@@ -159,6 +164,20 @@ impl Threads {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         let cwd = super::path::joined(process.cwd.as_bytes(), path);
         process.cwd = super::path::with_final_slash(&cwd);
+    }
+
+    /// The thread's process leads a session of its own.
+    pub(super) fn lead_session(&mut self, tid: i64) {
+        let Some(pid) = self.threads.get(&tid).map(|thread| thread.pid) else { return };
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.sid = number(pid);
+        }
+    }
+
+    pub(super) fn set_image(&mut self, pid: i64, image: Arc<Executed>) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.image = Some(image);
+        }
     }
 
     /// Forgets the other threads of a process that executes.

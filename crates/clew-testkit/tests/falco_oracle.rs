@@ -1,0 +1,103 @@
+//! Falco's own alerts over recorded captures, and ours.
+//!
+//! The captures, the alerts Falco raised when it replayed them, and the rule files it had are in
+//! the shared data, whose README says how they were made. They are looked for under
+//! `$CLEW_SHARED`, or in `shared/` beside the repository; where they are absent, the tests say so
+//! and prove nothing.
+
+mod falco_oracle_cases;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use falco_oracle_cases::{
+    Configuration, Difference, EXPLAINED, Explained, Outcome, Tally, captures, compare, explained,
+    replay, shared,
+};
+
+const CONFIGURATIONS: [Configuration; 2] = [Configuration::AsShipped, Configuration::AllEnabled];
+
+/// Compares every given capture, prints what differs by rule, and fails where that is not exactly
+/// what is explained; `first_count` is where the counts for these captures stand.
+fn check(folder: &Path, names: &[String], first_count: usize) -> Outcome<()> {
+    let mut unexplained = Vec::new();
+    for (nth, configuration) in CONFIGURATIONS.into_iter().enumerate() {
+        let mut by_rule = BTreeMap::new();
+        let mut used = vec![0; EXPLAINED.len()];
+        let mut equal_captures = 0;
+        for name in names {
+            let ours = replay(folder, name, configuration)?;
+            let differences = compare(folder, name, configuration, &ours, &mut by_rule)?;
+            equal_captures += usize::from(differences.is_empty());
+            for difference in differences {
+                match explained(&difference) {
+                    Some(index) => used[index] += 1,
+                    None => unexplained.push(difference),
+                }
+            }
+        }
+        report(configuration, &by_rule, (equal_captures, names.len()));
+        for (explained, used) in EXPLAINED.iter().zip(used) {
+            let Explained { rule, reason, counts, .. } = explained;
+            assert_eq!(
+                used,
+                counts[first_count + nth],
+                "`{rule}` with {configuration:?}: {reason}"
+            );
+            if used != 0 {
+                eprintln!("{used:>6} of `{rule}`: {reason}");
+            }
+        }
+    }
+    for difference in unexplained.iter().take(SHOWN_MAX) {
+        eprintln!("{difference}");
+    }
+    let count = unexplained.len();
+    assert!(unexplained.is_empty(), "{count} differences from Falco that nobody explained");
+    Ok(())
+}
+
+/// Most differences that are shown.
+const SHOWN_MAX: usize = 40;
+
+fn report(
+    configuration: Configuration,
+    by_rule: &BTreeMap<String, Tally>,
+    (equal, captures): (usize, usize),
+) {
+    eprintln!("\n{configuration:?}: {equal} of {captures} captures equal in every alert");
+    eprintln!("{:>6} {:>7} {:>6} {:>7}  rule", "equal", "missing", "extra", "changed");
+    let mut total = Tally::default();
+    for (rule, tally) in by_rule {
+        let Tally { equal, missing, extra, changed } = *tally;
+        eprintln!("{equal:>6} {missing:>7} {extra:>6} {changed:>7}  {rule}");
+        total.add(tally);
+    }
+    let Tally { equal, missing, extra, changed } = total;
+    eprintln!("{equal:>6} {missing:>7} {extra:>6} {changed:>7}  all");
+}
+
+#[test]
+fn every_capture_gives_the_alerts_that_falco_gives() -> Outcome<()> {
+    let Some(folder) = shared() else { return Ok(()) };
+    let names = captures(&folder)?;
+    assert!(38 <= names.len(), "only {} captures", names.len());
+    check(&folder, &names, 0)
+}
+
+#[test]
+fn the_load_capture_gives_the_alerts_that_falco_gives() -> Outcome<()> {
+    let Some(folder) = shared() else { return Ok(()) };
+    check(&folder, &["throughput".to_owned()], 2)
+}
+
+#[test]
+fn a_difference_is_told_by_rule_and_field() {
+    let difference = Difference {
+        capture: "x".to_owned(),
+        event_number: 7,
+        rule: "r".to_owned(),
+        what: "missing".to_owned(),
+    };
+    assert_eq!(difference.to_string(), "x event 7 `r`: missing");
+}
