@@ -9,7 +9,7 @@ use clew_engine::{Engine, Output, Settings, State};
 use clew_event::{Event, EventKind};
 use clew_notify::{Monitor, OutputFigures, Outputs};
 use clew_sensor::Sensor;
-use clew_server::{Server, Status};
+use clew_server::{Metrics, Publisher, Server, Status};
 use clew_store::Store;
 
 use crate::Exit;
@@ -40,6 +40,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     }
     let monitor = outputs.monitor();
     let hangup = (!args.output.is_empty()).then(Hangup::on_signal).transpose()?;
+    let mut metrics = Metrics::default();
+    metrics.rules_loaded = rules.len() as u64;
     let state = state_directory(args.state.as_deref())?;
     let store = Store::open(&state).context("cannot open the store")?;
     let mut source = Source::open(args);
@@ -59,6 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     eprintln!("page: {}", page.url());
     let printed = (!outputs.has_standard_out()).then_some(form);
     let ways = Ways { printed, outputs };
+    let publisher = page.publisher();
     let mut watch = Watch {
         engine,
         tape: args.record.as_deref().map(Recorder::create).transpose()?,
@@ -66,6 +69,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         monitor: monitor.clone(),
         hangup,
         figures: Figures::of(status),
+        metrics,
+        publisher,
         keeps_state: matches!(source, Source::Sensor(_)),
         is_quiet: args.json || !std::io::stderr().is_terminal(),
     };
@@ -190,6 +195,8 @@ struct Watch {
     monitor: Monitor,
     hangup: Option<Hangup>,
     figures: Figures,
+    metrics: Metrics,
+    publisher: Publisher,
     /// False for tapes: what they left is not the state of this machine.
     keeps_state: bool,
     is_quiet: bool,
@@ -216,12 +223,18 @@ impl Watch {
             tape.append(events)?;
         }
         let mut output = Output::default();
+        let began = Instant::now();
         for event in events {
+            self.metrics.count_event(event);
             if let EventKind::NodeStarted(node) = &event.kind {
                 self.figures.status.blind_spots.clone_from(&node.blind_spots);
             }
             self.engine.step(event, &mut output);
         }
+        if !events.is_empty() {
+            self.metrics.count_batch(began.elapsed());
+        }
+        output.findings.iter().for_each(|finding| self.metrics.count_finding(finding));
         if !output.findings.is_empty() || !output.stories.is_empty() {
             self.sink.send(output)?;
         }
@@ -243,6 +256,11 @@ impl Watch {
         status.lost_total = counts.lost;
         status.findings_total = counts.findings;
         status.stories_open = stories.stories_open;
+        status.outputs = self.monitor.figures();
+        self.metrics.stories_open = stories.stories_open;
+        self.metrics.stories_told = stories.stories_told;
+        self.metrics.outputs.clone_from(&status.outputs);
+        self.publisher.publish_metrics(self.metrics.clone());
         self.sink.status(status.clone())?;
         if !self.is_quiet {
             let mut err = std::io::stderr();

@@ -48,5 +48,6 @@ fn status() -> Status {
         blind_spots: vec!["Requests to applications are not read.".to_owned()],
         started: fixture::at(0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        outputs: Vec::new(),
     }
 }

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::live::Hub;
+use crate::metrics::CONTENT_TYPE;
 use crate::settings::Exposure;
 use crate::update::Status;
 use crate::{assets, guard};
@@ -60,6 +61,7 @@ pub(crate) fn router(shared: Shared, exposure: Exposure) -> Router {
         .route("/api/findings/{id}", get(finding))
         .route("/api/events/{id}", get(event))
         .route("/api/live", get(live))
+        .route("/metrics", get(metrics))
         .fallback(|| async { Failure::not_found() })
         .with_state(shared)
         .layer(middleware::from_fn_with_state(exposure, guard::guard))
@@ -152,6 +154,10 @@ async fn finding(
 async fn event(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
     let id = parsed::<EventId>(&id)?;
     record(shared.read(move |reader| reader.event_json(id)).await?)
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], shared.hub.exposition()).into_response()
 }
 
 async fn live(State(shared): State<Shared>) -> Response {

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
+use crate::metrics::Metrics;
 use crate::update::{Status, Update};
 
 /// Updates that wait for one page.
@@ -43,6 +44,7 @@ impl Line {
 pub(crate) struct Hub {
     lines: broadcast::Sender<Line>,
     status: Mutex<Status>,
+    metrics: Mutex<Metrics>,
     pages: Arc<Semaphore>,
 }
 
@@ -50,7 +52,7 @@ impl Hub {
     pub(crate) fn with_status(status: Status) -> Self {
         let (lines, _) = broadcast::channel(BACKLOG_MAX);
         let pages = Arc::new(Semaphore::new(PAGES_MAX));
-        Self { lines, status: Mutex::new(status), pages }
+        Self { lines, status: Mutex::new(status), metrics: Mutex::default(), pages }
     }
 
     /// Never waits. Without a page the update is only remembered where it is the status.
@@ -67,6 +69,16 @@ impl Hub {
             // An error says that no page listens.
             self.lines.send(line).ok();
         }
+    }
+
+    pub(crate) fn publish_metrics(&self, metrics: Metrics) {
+        *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = metrics;
+    }
+
+    /// The figures in Prometheus's text form.
+    pub(crate) fn exposition(&self) -> String {
+        let version = self.status().version;
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner).exposition(&version)
     }
 
     pub(crate) fn status(&self) -> Status {

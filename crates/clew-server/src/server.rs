@@ -13,6 +13,7 @@ use crate::api::{self, Shared};
 use crate::error::ServerError;
 use crate::listener::BoundedListener;
 use crate::live::Hub;
+use crate::metrics::Metrics;
 use crate::settings::{Exposure, Settings};
 use crate::update::{Status, Update};
 
@@ -158,5 +159,10 @@ impl Publisher {
     /// Hands `update` to every open page. Never waits.
     pub fn publish(&self, update: Update) {
         self.hub.publish(update);
+    }
+
+    /// Puts the figures of `/metrics` in place. Never waits longer than one page of them takes.
+    pub fn publish_metrics(&self, metrics: Metrics) {
+        self.hub.publish_metrics(metrics);
     }
 }

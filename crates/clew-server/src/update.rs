@@ -1,6 +1,7 @@
 //! What the owner of the server publishes to the page.
 
 use clew_event::{Finding, FindingId, Priority, Story, TimestampNs};
+use clew_notify::OutputFigures;
 use clew_store::StorySummary;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,9 @@ pub struct Status {
     pub sources: Vec<String>,
     /// What cannot be seen, in whole sentences.
     pub blind_spots: Vec<String>,
+    /// What became of the lines of each output.
+    #[serde(default)]
+    pub outputs: Vec<OutputFigures>,
     /// When watching began.
     pub started: TimestampNs,
     /// Version of the program.

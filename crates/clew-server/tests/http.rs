@@ -6,7 +6,8 @@ mod fixture;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use clew_event::Story;
-use clew_server::{Exposure, Server, ServerError, Settings, Status, Update};
+use clew_notify::OutputFigures;
+use clew_server::{Exposure, Metrics, Server, ServerError, Settings, Status, Update};
 use clew_store::Store;
 use client::{filled_store, get, get_as, live, serve, settings};
 
@@ -77,6 +78,58 @@ fn the_live_stream_begins_with_the_status_and_tells_what_is_published() -> Outco
     assert_eq!(live.next("status")["events_total"], 9);
     assert_eq!(get(&server, "/api/status").json()["events_total"], 9);
     Ok(())
+}
+
+#[test]
+fn metrics_are_scraped_by_anyone_on_this_machine_and_parse() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let server = serve(filled_store(folder.path()).reader()?);
+    let mut metrics = Metrics::default();
+    metrics.stories_open = 3;
+    let attack = fixture::shop::attack();
+    let hostile = clew_event::Finding { rule: "a\"}\nb 9\n".into(), ..attack.findings[0].clone() };
+    for finding in attack.findings.iter().chain([&hostile, &hostile]) {
+        metrics.count_finding(finding);
+    }
+    let output = OutputFigures { name: "http:https://h".into(), sent: 7, ..Default::default() };
+    metrics.outputs.push(output);
+    server.publisher().publish_metrics(metrics);
+    let answer = get(&server, "/metrics");
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let samples = parse_exposition(&answer.body)?;
+    let value =
+        |name: &str| samples.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+    assert_eq!(value("clew_stories_open"), Some(3.0));
+    assert_eq!(value("clew_output_sent_total{output=\"http:https://h\"}"), Some(7.0));
+    let findings = samples.iter().filter(|(name, _)| name.starts_with("clew_findings_total{"));
+    let total: f64 = findings.map(|(_, value)| value).sum();
+    assert_eq!(total, attack.findings.len() as f64 + 2.0);
+    assert!(value("process_resident_memory_bytes") > Some(1e6));
+    Ok(())
+}
+
+/// The samples of a page in Prometheus's text form, with labels as they stand there; an error
+/// where a line is none, a sample comes twice, or a family was not announced.
+fn parse_exposition(page: &str) -> Result<Vec<(String, f64)>, Box<dyn std::error::Error>> {
+    let mut samples: Vec<(String, f64)> = Vec::new();
+    let mut families: Vec<&str> = Vec::new();
+    for line in page.lines() {
+        if let Some(kind) = line.strip_prefix("# TYPE ") {
+            families.push(kind.split(' ').next().ok_or("no name")?);
+        }
+        if line.starts_with("# ") {
+            continue;
+        }
+        let (name, value) = line.rsplit_once(' ').ok_or_else(|| format!("no sample: {line}"))?;
+        let family = name.split('{').next().unwrap_or(name);
+        let is_known = families.last().is_some_and(|known| family.starts_with(known));
+        let is_whole = name.contains('{') == name.ends_with('}');
+        if !is_known || !is_whole || samples.iter().any(|(known, _)| known == name) {
+            return Err(format!("not a sample of its family: {line}").into());
+        }
+        samples.push((name.to_owned(), value.parse()?));
+    }
+    Ok(samples)
 }
 
 #[test]
