@@ -6,7 +6,7 @@ mod reader;
 pub(crate) mod version;
 
 pub(crate) use exception::{Entry, Exception, push_quoted, with_exceptions};
-pub(crate) use read::read_item;
+pub(crate) use read::{priority_named, read_item};
 
 use std::collections::BTreeSet;
 

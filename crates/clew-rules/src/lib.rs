@@ -15,6 +15,7 @@ mod compile;
 mod condition;
 pub mod diagnostic;
 pub mod explain;
+pub mod falco_config;
 mod fields;
 mod interest;
 mod items;

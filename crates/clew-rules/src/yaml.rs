@@ -7,7 +7,7 @@
 mod align;
 mod build;
 
-pub(crate) use build::{FileError, read};
+pub(crate) use build::{File, FileError, read};
 
 use crate::traced::{Place, Traced};
 

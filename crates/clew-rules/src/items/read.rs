@@ -307,18 +307,19 @@ fn tags(reader: Reader<'_>) -> Result<BTreeSet<String>, Problem> {
 
 fn priority(reader: Reader<'_>) -> Result<Priority, Problem> {
     let given = reader.required("priority")?;
-    let is_given = |name: &str| given.as_str().eq_ignore_ascii_case(name);
-    let found = Priority::ALL.into_iter().find(|priority| is_given(priority.name()));
-    match found {
-        Some(priority) => Ok(priority),
-        None if is_given("info") => Ok(Priority::Informational),
-        None => {
-            let message = format!("`{}` is no priority", given.as_str());
-            let names = Priority::ALL.map(Priority::name).join(", ");
-            Err(Problem::new(Code::WrongValue, given.place_at(0), message)
-                .help(format!("priorities are {names}")))
-        }
-    }
+    priority_named(given.as_str()).ok_or_else(|| {
+        let message = format!("`{}` is no priority", given.as_str());
+        let names = Priority::ALL.map(Priority::name).join(", ");
+        Problem::new(Code::WrongValue, given.place_at(0), message)
+            .help(format!("priorities are {names}"))
+    })
+}
+
+/// The priority of that name, in letters of any case; `info` is short for one.
+pub(crate) fn priority_named(name: &str) -> Option<Priority> {
+    let is_named = |known: &str| name.eq_ignore_ascii_case(known);
+    let found = Priority::ALL.into_iter().find(|priority| is_named(priority.name()));
+    found.or_else(|| is_named("info").then_some(Priority::Informational))
 }
 
 fn legacy_append(reader: Reader<'_>, report: &mut Report) -> Result<bool, Problem> {

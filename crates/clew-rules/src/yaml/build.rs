@@ -17,6 +17,8 @@ pub(crate) struct File {
     pub items: Vec<Node>,
     /// What is wrong with the file as YAML, or with the shape of a document.
     pub errors: Vec<FileError>,
+    /// Documents that are mappings, which is wrong for rules and right for a configuration.
+    pub mappings: Vec<Node>,
 }
 
 /// What is wrong with a file as a whole.
@@ -43,7 +45,7 @@ pub(crate) fn read(text: &str, file: u32) -> File {
         let message =
             format!("the file has {} bytes, at most {FILE_BYTES_MAX} are read", text.len());
         let error = FileError::Limit(Place { file, line: 0, column: 0 }, message);
-        return File { items: Vec::new(), errors: vec![error] };
+        return File { errors: vec![error], ..File::default() };
     }
     // Inside brackets the YAML of the original does not mind a line that stands too far left,
     // such as a closing bracket under its key, and upstream files have them. The parser here
@@ -211,8 +213,12 @@ impl Builder<'_> {
         match node.content {
             Content::Null => {}
             Content::Sequence(items) => self.result.items.extend(items),
-            Content::Scalar(_) | Content::Mapping(_) => {
+            Content::Scalar(_) => {
                 self.result.errors.push(FileError::NotASequence(node.place));
+            }
+            Content::Mapping(_) => {
+                self.result.errors.push(FileError::NotASequence(node.place));
+                self.result.mappings.push(node);
             }
         }
     }
