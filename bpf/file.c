@@ -47,43 +47,60 @@ static __always_inline void put_file(struct scratch *s, struct clew_file *record
 	put_file_path(s, &record->path, file);
 }
 
+/* The arguments of an open, whichever form it has. */
+struct opening {
+	const void *path;
+	int directory;
+	u32 flags, mode;
+};
+
+static __always_inline struct opening opening_of(struct pt_regs *regs)
+{
+	u32 number = NUMBER(regs);
+	struct opening call = { .path = (const void *)ARGUMENT_0(regs), .directory = AT_FDCWD };
+	if (number == NR_OPENAT || number == NR_OPENAT2) {
+		call.directory = ARGUMENT_0(regs);
+		call.path = (const void *)ARGUMENT_1(regs);
+	}
+	if (number == NR_OPENAT) {
+		call.flags = ARGUMENT_2(regs);
+		call.mode = ARGUMENT_3(regs);
+	} else if (number == NR_OPEN) {
+		call.flags = ARGUMENT_1(regs);
+		call.mode = ARGUMENT_2(regs);
+	} else if (number == NR_OPENAT2) {
+		struct open_how how = {};
+		bpf_probe_read_user(&how, sizeof(how), (const void *)ARGUMENT_2(regs));
+		call.flags = how.flags;
+		call.mode = how.mode;
+	} else {
+		call.flags = O_CREAT | O_WRONLY | O_TRUNC;
+		call.mode = ARGUMENT_1(regs);
+	}
+	return call;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_open, struct pt_regs *regs, long result)
 {
+	struct opening call = opening_of(regs);
+	/* What an open is for tells nothing of `creat`, whose name says it. */
+	if (!is_wanted(regs, NUMBER(regs) == NR_CREAT ? 0 : call.flags, result))
+		return 0;
 	struct scratch *s = begin_call(KIND_FILE, sizeof(struct clew_file), regs, result);
 	if (!s)
 		return 0;
 	struct clew_file *record = (struct clew_file *)s->bytes;
-	u32 number = NUMBER(regs);
-	int directory = AT_FDCWD;
-	const void *path = (const void *)ARGUMENT_0(regs);
-	if (number == NR_OPENAT || number == NR_OPENAT2) {
-		directory = ARGUMENT_0(regs);
-		path = (const void *)ARGUMENT_1(regs);
-	}
-	if (number == NR_OPENAT) {
-		record->flags = ARGUMENT_2(regs);
-		record->mode = ARGUMENT_3(regs);
-	} else if (number == NR_OPEN) {
-		record->flags = ARGUMENT_1(regs);
-		record->mode = ARGUMENT_2(regs);
-	} else if (number == NR_OPENAT2) {
-		struct open_how how = {};
-		bpf_probe_read_user(&how, sizeof(how), (const void *)ARGUMENT_2(regs));
-		record->flags = how.flags;
-		record->mode = how.mode;
-	} else {
-		record->flags = O_CREAT | O_WRONLY | O_TRUNC;
-		record->mode = ARGUMENT_1(regs);
-	}
-	put_user_string(s, &record->given, path, PATH_BYTES_MAX);
+	record->flags = call.flags;
+	record->mode = call.mode;
+	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
 	struct file *file = 0;
 	if (result >= 0)
 		file = file_of(bpf_get_current_task_btf(), result);
 	if (file)
 		put_file(s, record, file);
 	else
-		put_base(s, &record->base, &record->given, directory);
+		put_base(s, &record->base, &record->given, call.directory);
 	send(&ring_bulk, s);
 	return 0;
 }
@@ -131,6 +148,8 @@ static __always_inline struct named named_plain(struct pt_regs *regs, u32 number
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_name, struct pt_regs *regs, long result)
 {
+	if (!is_wanted(regs, 0, result))
+		return 0;
 	struct scratch *s = begin_call(KIND_FILE, sizeof(struct clew_file), regs, result);
 	if (!s)
 		return 0;

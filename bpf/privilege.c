@@ -55,6 +55,8 @@ static __always_inline void put_descriptor_path(struct scratch *s, struct clew_t
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_kernel, struct pt_regs *regs, long result)
 {
+	if (!is_wanted(regs, 0, result))
+		return 0;
 	struct scratch *s = begin_call(KIND_KERNEL, sizeof(struct clew_kernel), regs, result);
 	if (!s)
 		return 0;

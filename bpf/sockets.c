@@ -45,6 +45,8 @@ static __always_inline void put_address(struct scratch *s, struct clew_text *tex
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_socket, struct pt_regs *regs, long result)
 {
+	if (!is_wanted(regs, 0, result))
+		return 0;
 	struct scratch *s = begin_call(KIND_SOCKET, sizeof(struct clew_socket), regs, result);
 	if (!s)
 		return 0;
@@ -72,6 +74,8 @@ int BPF_PROG(on_socket, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_datagram, struct pt_regs *regs, long result)
 {
+	if (!is_wanted(regs, 0, result))
+		return 0;
 	struct sock *sk = sock_of(file_of(bpf_get_current_task_btf(), ARGUMENT_0(regs)));
 	if (!sk)
 		return 0;
@@ -100,7 +104,7 @@ int BPF_PROG(on_datagram, struct pt_regs *regs, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_dup, struct pt_regs *regs, long result)
 {
-	if (result < 0 || result > 2)
+	if (result < 0 || result > 2 || !is_wanted(regs, 0, result))
 		return 0;
 	struct scratch *s =
 		begin_call(KIND_DESCRIPTOR, sizeof(struct clew_descriptor), regs, result);

@@ -25,7 +25,29 @@
 #define NUMBER(regs) ((u32)(regs)->orig_ax & ~X32_BIT)
 #define AT_FDCWD -100
 
+#define O_ACCMODE 03
+/* Bits of classes of calls that failed stand above those of calls that succeeded. */
+#define CLASS_FAILED 4
+
 SCRATCH(call_scratch);
+
+/* System call number → wanted classes, one bit each (`CallClass` of clew-event); written by user
+ * space at the start and whenever the rules change. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SYSCALLS_MAX);
+	__type(key, u32);
+	__type(value, u32);
+} interest SEC(".maps");
+
+/* Whether calls like this one are wanted. `flags` are those of an open, else 0. */
+static __always_inline bool is_wanted(struct pt_regs *regs, u32 flags, long result)
+{
+	u32 number = NUMBER(regs);
+	u32 *classes = bpf_map_lookup_elem(&interest, &number);
+	u32 class = (flags & O_ACCMODE) + (result < 0 ? CLASS_FAILED : 0);
+	return classes && *classes & (1u << class);
+}
 
 /* Begins a record on the call that the current task returns from; 0 where none is wanted. */
 static __always_inline struct scratch *begin_call(u16 kind, u32 size, struct pt_regs *regs,

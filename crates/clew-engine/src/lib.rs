@@ -4,11 +4,13 @@
 //! the event), then rules, then stories. It reads no clock, file or random number and cannot
 //! fail, so two replays of a tape give the same bytes.
 //!
-//! Reading order: [`engine`], then [`finding`] (how a match becomes a finding), [`snapshot`].
+//! Reading order: [`engine`], then [`finding`] (how a match becomes a finding), [`interest`]
+//! (what it reads), [`snapshot`].
 #![forbid(unsafe_code)]
 
 pub mod engine;
 pub mod finding;
+pub mod interest;
 pub mod snapshot;
 
 pub use engine::{Engine, Output, Settings};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clew_decode::kernel::Decoder;
 use clew_event::container::CgroupEvent;
+use clew_event::interest::InterestSet;
 use clew_event::kernel::{LossReason, Lost, NodeStarted};
 use clew_event::{BootId, Event, EventId, EventKind, EventType, TimestampNs};
 use clew_wire::limits::{CGROUP_MEMORY, CGROUP_PIDS, CGROUP_VERSION_2, RECORD_BYTES_MAX};
@@ -207,6 +208,17 @@ impl Sensor {
     #[must_use]
     pub fn injector(&self) -> Injector {
         self.injector.clone()
+    }
+
+    /// Lets the kernel hand up system calls of these classes only; at the start it hands up all.
+    ///
+    /// Processes, cgroups, changes of credentials and calls by the 32-bit entry are always told.
+    ///
+    /// # Errors
+    /// Where the kernel refuses; it then hands up at least what it did before, or what was wanted.
+    pub fn set_interest(&self, wanted: &InterestSet) -> Result<(), SensorError> {
+        let tier = self.t0s.as_ref();
+        tier.map_or(Ok(()), |tier| tier.set_interest(wanted)).map_err(SensorError::Unusable)
     }
 
     /// Adds what happened to `events`, in order of time; waits up to `timeout` for something.

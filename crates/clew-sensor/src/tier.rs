@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use clew_decode::kernel::syscall;
 use clew_event::EventType;
+use clew_event::interest::InterestSet;
 use clew_wire::record::Config;
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
 
@@ -22,6 +23,9 @@ const SHARED_MAPS: &[&str] = &["config", "counts", "ring_priority", "ring_bulk",
 /// Programs of T0 that are attached; the rest is run on demand.
 const T0_ATTACHED: &[&str] =
     &["on_fork", "on_exec", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir"];
+
+/// The program that also keeps the users of processes up to date, and so always runs.
+const ON_PRIVILEGE: &str = "on_privilege";
 
 /// Sizes of the rings in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -107,17 +111,33 @@ impl T0s {
             }
         }
         let object = open.load()?;
-        let handlers = map(&object, "handlers")?;
-        for &(number, event_type) in syscall::REPORTED {
-            if let Some(name) = handler(event_type) {
-                set_program(&handlers, number, &object, name)?;
-            }
-        }
         let compat = map(&object, "compat_handlers")?;
         for &number in syscall::COMPAT {
             set_program(&compat, number, &object, "on_compat")?;
         }
-        Ok(Self { object, attached: Vec::new() })
+        let tier = Self { object, attached: Vec::new() };
+        tier.set_interest(&InterestSet::everything())?;
+        Ok(tier)
+    }
+
+    /// Hands up calls of these classes only; a call of which none is wanted has no handler.
+    ///
+    /// Changes of credentials are handed up in any case, and calls by the 32-bit entry, whose
+    /// numbers are others, are counted as before.
+    pub(crate) fn set_interest(&self, wanted: &InterestSet) -> Result<(), libbpf_rs::Error> {
+        let handlers = map(&self.object, "handlers")?;
+        let interest = map(&self.object, "interest")?;
+        for &(number, event_type) in syscall::REPORTED {
+            let classes = wanted.classes(event_type);
+            let bits = u32::from(classes.bits()).to_ne_bytes();
+            interest.update(&number.to_ne_bytes(), &bits, MapFlags::ANY)?;
+            let is_meant = |name: &&str| *name == ON_PRIVILEGE || !classes.is_empty();
+            match handler(event_type).filter(is_meant) {
+                Some(name) => set_program(&handlers, number, &self.object, name)?,
+                None => clear_program(&handlers, number)?,
+            }
+        }
+        Ok(())
     }
 
     /// Lets the programs run.
@@ -175,7 +195,7 @@ const fn handler(event_type: EventType) -> Option<&'static str> {
         | E::Setfsgid
         | E::Capset
         | E::Setns
-        | E::Unshare => Some("on_privilege"),
+        | E::Unshare => Some(ON_PRIVILEGE),
         E::Mount
         | E::Umount2
         | E::PivotRoot
@@ -216,6 +236,14 @@ fn set_program(
     let program = object.progs().find(|program| program.name() == name);
     let fd = program.ok_or_else(|| absent(name))?.as_fd().as_raw_fd();
     table.update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+}
+
+/// Leaves a call without a handler, whether or not it had one.
+fn clear_program(table: &MapHandle, number: u32) -> Result<(), libbpf_rs::Error> {
+    match table.delete(&number.to_ne_bytes()) {
+        Err(error) if error.kind() != libbpf_rs::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn absent(name: &str) -> libbpf_rs::Error {

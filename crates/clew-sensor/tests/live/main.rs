@@ -11,6 +11,7 @@
 )]
 
 mod files;
+mod interest;
 mod life;
 mod losses;
 mod privileges;

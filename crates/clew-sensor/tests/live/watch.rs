@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clew_event::file::FileEvent;
+use clew_event::interest::InterestSet;
 use clew_event::kernel::{KernelEvent, KernelOperation};
 use clew_event::process::Executed;
 use clew_event::{Actor, Event, EventKind, ProcessKey};
@@ -31,6 +32,11 @@ pub(crate) struct Seen {
 ///
 /// `None` where the kernel does not let the sensor run.
 pub(crate) fn watch(act: impl FnOnce(&Path)) -> Option<Seen> {
+    watch_for(&InterestSet::everything(), act)
+}
+
+/// As [`watch`], of the wanted calls only; `mkdir` has to be one, for it makes the mark.
+pub(crate) fn watch_for(wanted: &InterestSet, act: impl FnOnce(&Path)) -> Option<Seen> {
     let (mut sensor, _turn) = start(Settings {
         is_self_reported: true,
         is_runtime_watched: false,
@@ -38,6 +44,7 @@ pub(crate) fn watch(act: impl FnOnce(&Path)) -> Option<Seen> {
     })?;
     let mut bootstrap = Vec::new();
     sensor.poll(Duration::ZERO, &mut bootstrap).expect("polls");
+    sensor.set_interest(wanted).expect("the kernel takes it");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().canonicalize().expect("a path");
     act(&path);

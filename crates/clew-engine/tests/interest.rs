@@ -1,0 +1,188 @@
+//! What the engine does not ask for would have changed nothing.
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
+use std::path::Path;
+
+use clew_engine::{Engine, Output, Settings};
+use clew_event::file::{FileEvent, FileId, FileOperation};
+use clew_event::interest::{CallClass, InterestSet};
+use clew_event::socket::{SocketEvent, SocketOperation};
+use clew_event::{Actor, Event, EventId, EventKind, EventType, ProcessKey, TimestampNs};
+use clew_rules::{Options, RuleSet, SourceFile, load};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const PATHS: [&str; 8] = [
+    "/etc/shadow",
+    "/etc/hostname",
+    "/root/.ssh/id_rsa",
+    "/usr/bin/x",
+    "/dev/null",
+    "/proc/1/environ",
+    "/var/run/secrets/kubernetes.io/serviceaccount/token",
+    "",
+];
+
+fn own_rules() -> Vec<SourceFile> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    paths.sort();
+    let read = |path| SourceFile {
+        name: format!("{path:?}"),
+        text: std::fs::read_to_string(path).unwrap(),
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Rules that ask in other ways for what a class tells.
+const OTHERS: &str = "
+- macro: opens
+  condition: evt.type in (open, openat, openat2, creat)
+- rule: written
+  condition: opens and evt.is_open_write = true and fd.num >= 0 and fd.name startswith /etc
+  output: o
+  desc: d
+  priority: info
+- rule: secret read
+  condition: opens and evt.is_open_read = true and not fd.num < 0 and fd.name endswith shadow
+  output: o
+  desc: d
+  priority: info
+- rule: made executable
+  condition: evt.type in (chmod, fchmodat) and evt.res = SUCCESS
+  output: o
+  desc: d
+  priority: info
+- rule: refused
+  condition: (evt.type = connect and evt.rawres in (-13, -1)) or (evt.type = bind and evt.failed = true)
+  output: o
+  desc: d
+  priority: info
+";
+
+fn engine(texts: Vec<SourceFile>) -> Engine {
+    let loaded = load(&texts, &Options::default());
+    assert_eq!(loaded.diagnostics, []);
+    Engine::new(loaded.rules, Settings::default())
+}
+
+fn of_process(event_type: EventType, kind: EventKind) -> Event {
+    let process = ProcessKey { pid: 7, ..ProcessKey::default() };
+    Event {
+        id: EventId(1),
+        time: TimestampNs::from_unix_ns(1),
+        arrived: TimestampNs::from_unix_ns(1),
+        event_type,
+        actor: Some(Actor { process, ..Actor::default() }),
+        kind,
+    }
+}
+
+fn on_file() -> impl Strategy<Value = Event> {
+    use EventType as E;
+    use FileOperation as O;
+    let calls = [
+        (E::Open, O::Open),
+        (E::Openat, O::Open),
+        (E::Openat2, O::Open),
+        (E::Creat, O::Open),
+        (E::Chmod, O::ChangeMode),
+        (E::Fchmodat, O::ChangeMode),
+        (E::Renameat2, O::Rename),
+        (E::Symlinkat, O::Symlink),
+        (E::Unlinkat, O::Unlink),
+        (E::Mkdir, O::MakeDirectory),
+    ];
+    let results = select(vec![-13_i64, -2, -1, 0, 3]);
+    (select(calls.to_vec()), results, any::<u32>(), select(PATHS.to_vec()), any::<u32>()).prop_map(
+        |((event_type, operation), result, flags, path, mode)| {
+            let file = FileId { inode: 1, device: 1 };
+            let path_given = path.into();
+            let path = path.into();
+            let given = FileEvent {
+                operation,
+                result,
+                flags,
+                path,
+                path_given,
+                mode,
+                file,
+                ..FileEvent::default()
+            };
+            of_process(event_type, EventKind::File(given))
+        },
+    )
+}
+
+fn on_socket() -> impl Strategy<Value = Event> {
+    use EventType as E;
+    use SocketOperation as O;
+    let calls = [
+        (E::Socket, O::Create),
+        (E::Connect, O::Connect),
+        (E::Bind, O::Bind),
+        (E::Listen, O::Listen),
+        (E::Accept4, O::Accept),
+        (E::Sendto, O::Send),
+    ];
+    let results = select(vec![-115_i64, -13, -1, 0, 3]);
+    (select(calls.to_vec()), results, 0_u16..8).prop_map(|((event_type, operation), result, of)| {
+        let given = SocketEvent { operation, result, socket_type: of, ..SocketEvent::default() };
+        of_process(event_type, EventKind::Socket(given))
+    })
+}
+
+fn class(event: &Event) -> CallClass {
+    let flags = match &event.kind {
+        EventKind::File(file) => file.flags,
+        _ => 0,
+    };
+    CallClass::of_call(event.event_type, flags, event.result().unwrap_or_default())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_is_not_asked_for_matches_no_rule(
+        events in proptest::collection::vec(prop_oneof![3 => on_file(), 1 => on_socket()], 256),
+    ) {
+        let own = own_rules();
+        prop_assert!(1 < own.len());
+        let others = vec![SourceFile { name: "others".into(), text: OTHERS.into() }];
+        for texts in [own, others] {
+            let mut engine = engine(texts);
+            let interest = engine.interest();
+            let mut output = Output::default();
+            for event in &events {
+                output.clear();
+                engine.step(event, &mut output);
+                let is_wanted = interest.has(event.event_type, class(event));
+                prop_assert!(
+                    is_wanted || output.findings.is_empty(),
+                    "{:?}: {:?}", event, output.findings
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_context_and_stories_read_is_asked_for_without_any_rule() {
+    let interest = clew_engine::interest::of_rules(&RuleSet::default());
+    for event_type in [EventType::Setuid, EventType::Listen, EventType::Accept, EventType::Dup2] {
+        assert_eq!(interest.left_out(event_type), None);
+    }
+    assert_eq!(interest.left_out(EventType::Openat).as_deref(), Some("openat"));
+    assert_ne!(interest, InterestSet::everything());
+}
+
+#[test]
+fn the_interest_follows_the_rules() {
+    let mut engine = engine(vec![SourceFile { name: "others".into(), text: OTHERS.into() }]);
+    assert_eq!(engine.interest().left_out(EventType::Chmod).as_deref(), Some("chmod (failed)"));
+    engine.set_rules(RuleSet::default());
+    assert_eq!(engine.interest().left_out(EventType::Chmod).as_deref(), Some("chmod"));
+}
