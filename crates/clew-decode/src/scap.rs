@@ -31,10 +31,13 @@ mod sockets;
 mod state;
 mod threads;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::io::Read;
 
-use clew_event::{Complaint, Event};
+use clew_event::{Complaint, Event, TimestampNs};
 
 use block::{Blocks, Next};
 use machine::Machine;
@@ -42,6 +45,10 @@ use machine::Machine;
 pub use block::{BLOCK_BYTES_MAX, is_scap};
 pub use descriptors::DESCRIPTORS_MAX;
 pub use threads::{DESCRIPTORS_TOTAL_MAX, THREADS_MAX};
+
+/// Most things told before the first event that wait for it; beyond that they have the moment of
+/// boot as their time.
+pub const LISTED_MAX: usize = 262_144;
 
 /// Reads one capture as events: the machine first, its users, what ran, then what happened.
 pub struct Reader<'a> {
@@ -98,6 +105,21 @@ impl<'a> Reader<'a> {
         Counts { dropped: self.machine.dropped(), ..self.counts }
     }
 
+    /// What is listed before the first event waits for it, because it is told as of its time.
+    fn is_told(&self) -> bool {
+        self.is_over || self.machine.first_ns.is_some() || LISTED_MAX <= self.waiting.len()
+    }
+
+    fn set_time_of_lists(&mut self) {
+        let Some(first_ns) = self.machine.first_ns else { return };
+        for event in self.waiting.iter_mut().filter_map(|item| item.as_mut().ok()) {
+            if event.id.capture_number() == Some(0) {
+                event.time = TimestampNs::from_unix_ns(first_ns);
+                event.arrived = event.time;
+            }
+        }
+    }
+
     fn read_block(&mut self) {
         let offset = self.blocks.offset();
         let problem = match self.blocks.next() {
@@ -134,13 +156,19 @@ impl Iterator for Reader<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(ready) = self.waiting.pop_front() {
+            if self.is_told()
+                && let Some(ready) = self.waiting.pop_front()
+            {
                 return Some(ready);
             }
             if self.is_over {
                 return None;
             }
+            let was_told = self.is_told();
             self.read_block();
+            if !was_told && self.is_told() {
+                self.set_time_of_lists();
+            }
         }
     }
 }

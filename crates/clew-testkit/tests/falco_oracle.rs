@@ -4,6 +4,8 @@
 //! the shared data, whose README says how they were made. They are looked for under
 //! `$CLEW_SHARED`, or in `shared/` beside the repository; where they are absent, the tests say so
 //! and prove nothing.
+#![allow(clippy::print_stderr, reason = "the table of equal and differing alerts is for people")]
+#![allow(clippy::indexing_slicing, reason = "a test that finds its data out of shape must fail")]
 
 mod falco_oracle_cases;
 

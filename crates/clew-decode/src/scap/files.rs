@@ -63,7 +63,7 @@ impl Machine {
             },
         };
         let actor = self.actor(record.tid);
-        self.emit(record.time_ns, actor, form.event_type, EventKind::File(file), waiting);
+        self.emit((record.time_ns, actor), form.event_type, EventKind::File(file), waiting);
         Ok(true)
     }
 
@@ -96,7 +96,7 @@ impl Machine {
             };
         }
         let actor = self.actor(record.tid);
-        self.emit(record.time_ns, actor, form.event_type, EventKind::File(file), waiting);
+        self.emit((record.time_ns, actor), form.event_type, EventKind::File(file), waiting);
         Ok(true)
     }
 

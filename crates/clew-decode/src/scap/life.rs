@@ -141,7 +141,7 @@ impl Machine {
             335 => EventType::Clone3,
             _ => EventType::Clone,
         };
-        self.emit(record.time_ns, Some(actor), event_type, EventKind::Forked(forked), waiting);
+        self.emit((record.time_ns, Some(actor)), event_type, EventKind::Forked(forked), waiting);
         if !child.is_thread {
             self.tell_new_name(record, child, waiting);
         }
@@ -163,7 +163,7 @@ impl Machine {
         self.threads.set_image(child.thread.pid, Arc::clone(&image));
         let actor = self.actor(child.tid);
         let kind = EventKind::Running(Executed::clone(&image));
-        self.emit(record.time_ns, actor, EventType::Other, kind, waiting);
+        self.emit((record.time_ns, actor), EventType::Other, kind, waiting);
     }
 
     /// A program was put in place.
@@ -179,7 +179,7 @@ impl Machine {
         self.threads.set_image(pid, Arc::new(executed.clone()));
         let actor = self.actor(record.tid);
         let event_type = if record.kind == 331 { EventType::Execveat } else { EventType::Execve };
-        self.emit(record.time_ns, actor, event_type, EventKind::Executed(executed), waiting);
+        self.emit((record.time_ns, actor), event_type, EventKind::Executed(executed), waiting);
         Ok(true)
     }
 
@@ -266,7 +266,7 @@ impl Machine {
             is_thread,
         };
         let kind = EventKind::Exited(exited);
-        self.emit(record.time_ns, Some(actor), EventType::ProcessExit, kind, waiting);
+        self.emit((record.time_ns, Some(actor)), EventType::ProcessExit, kind, waiting);
         Ok(true)
     }
 }

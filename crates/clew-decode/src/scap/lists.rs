@@ -105,12 +105,14 @@ pub(super) struct Listed<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ProcessesVersion(pub(super) u8);
 
+/// Blocks are filled up to a multiple of four bytes.
+const PADDING_BYTES: usize = 3;
+
 /// Threads that ran when the capture began, and whether the list ended where it should.
 pub(super) fn threads(content: &[u8], version: ProcessesVersion) -> (Vec<Listed<'_>>, bool) {
-    const PADDING_BYTES_MAX: usize = 3;
     let mut rest = Bytes(content);
     let mut threads = Vec::new();
-    while PADDING_BYTES_MAX < rest.0.len() {
+    while PADDING_BYTES < rest.0.len() {
         match thread(&mut rest, version) {
             Some(thread) => threads.push(thread),
             None => return (threads, false),
@@ -180,10 +182,10 @@ fn identity<'a>(
 
 /// Before version 0.10 of the libraries, the namespace's start and the terminal were not told;
 /// then at most this many bytes follow.
-const ADDITIONS_BYTES_OLD_MAX: usize = 29;
+const ADDITIONS_BYTES_OLD: usize = 29;
 
 fn additions(fields: &mut Bytes<'_>, thread: &mut Listed<'_>) -> Option<()> {
-    if ADDITIONS_BYTES_OLD_MAX < fields.0.len() {
+    if ADDITIONS_BYTES_OLD < fields.0.len() {
         fields.u64()?;
         thread.tty = fields.u32()?;
     }
@@ -202,16 +204,15 @@ fn additions(fields: &mut Bytes<'_>, thread: &mut Listed<'_>) -> Option<()> {
     Some(())
 }
 
+/// Descriptors with their numbers.
+pub(super) type Numbered = Vec<(i64, Descriptor)>;
+
 /// The thread of a list of descriptors, the descriptors, and whether the list ended well.
-pub(super) fn descriptors(
-    content: &[u8],
-    has_lengths: bool,
-) -> Option<(i64, Vec<(i64, Descriptor)>, bool)> {
-    const PADDING_BYTES_MAX: usize = 3;
+pub(super) fn descriptors(content: &[u8], has_lengths: bool) -> Option<(i64, Numbered, bool)> {
     let mut rest = Bytes(content);
     let tid = rest.i64()?;
     let mut listed = Vec::new();
-    while PADDING_BYTES_MAX < rest.0.len() {
+    while PADDING_BYTES < rest.0.len() {
         let Some(mut fields) = entry(&mut rest, has_lengths) else {
             return Some((tid, listed, false));
         };
@@ -291,7 +292,7 @@ fn socket(fields: &mut Bytes<'_>, kind: u8) -> Option<Descriptor> {
 }
 
 /// Descriptors shared, so that copies of a table cost little.
-pub(super) fn shared(listed: Vec<(i64, Descriptor)>) -> Vec<(i64, Arc<Descriptor>)> {
+pub(super) fn shared(listed: Numbered) -> Vec<(i64, Arc<Descriptor>)> {
     listed.into_iter().map(|(number, descriptor)| (number, Arc::new(descriptor))).collect()
 }
 

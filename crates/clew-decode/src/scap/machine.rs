@@ -18,10 +18,10 @@ use super::record::Record;
 use super::threads::{Process, Thread, Threads, number};
 
 /// Most cgroups that are remembered as told; more are told again.
-const CGROUPS_MAX: usize = 16_384;
+pub(super) const CGROUPS_MAX: usize = 16_384;
 
 /// Ended threads that are remembered, so that the late event of a maker does not make them again.
-const ENDED_MAX: usize = 8192;
+pub(super) const ENDED_MAX: usize = 8192;
 
 /// Code and text of a complaint.
 pub(super) type Problem = (&'static str, String);
@@ -37,6 +37,8 @@ pub(super) struct Machine {
     /// Number of the event being read, from 1; 0 before the first.
     pub(super) event_number: u64,
     ordinal: u32,
+    /// When the first event happened; what was listed before it is told as of then.
+    pub(super) first_ns: Option<u64>,
     complained: Vec<&'static str>,
     /// Threads that ended last, with their parents, and when each ended.
     ended: FxHashMap<(i64, i64), u64>,
@@ -95,6 +97,7 @@ impl Machine {
         self.event_number += 1;
         self.ordinal = 0;
         let read = Record::from_block(content, is_large, has_flags)
+            .inspect(|record| _ = self.first_ns.get_or_insert(record.time_ns))
             .ok_or(None)
             .and_then(|record| self.read(&record, waiting).map_err(|_| Some(record.kind)));
         match read {
@@ -133,8 +136,13 @@ impl Machine {
             blind_spots: vec![blind.to_owned()],
             ..started
         };
-        let time = started.boot_unix_ns;
-        self.emit(time, None, EventType::Other, EventKind::NodeStarted(Box::new(started)), waiting);
+        let time = self.first_ns.unwrap_or(started.boot_unix_ns);
+        self.emit(
+            (time, None),
+            EventType::Other,
+            EventKind::NodeStarted(Box::new(started)),
+            waiting,
+        );
     }
 
     fn list_accounts(
@@ -145,7 +153,7 @@ impl Machine {
     ) -> Option<Problem> {
         for account in lists::accounts(content, has_lengths) {
             let time = self.threads.boot_unix_ns;
-            self.emit(time, None, EventType::Other, EventKind::Account(account), waiting);
+            self.emit((time, None), EventType::Other, EventKind::Account(account), waiting);
         }
         None
     }
@@ -233,7 +241,7 @@ impl Machine {
         self.threads.set_image(listed.pid, Arc::new(running.clone()));
         let actor = self.actor(listed.tid);
         let time = self.threads.boot_unix_ns;
-        self.emit(time, actor, EventType::Other, EventKind::Running(running), waiting);
+        self.emit((time, actor), EventType::Other, EventKind::Running(running), waiting);
     }
 
     fn list_descriptors(&mut self, content: &[u8], has_lengths: bool) -> Option<Problem> {
@@ -265,7 +273,7 @@ impl Machine {
         }
         let lifecycle = Lifecycle::Known;
         let event = CgroupEvent { lifecycle, cgroup, path: Text::from(path) };
-        self.emit(time, None, EventType::Other, EventKind::Cgroup(event), waiting);
+        self.emit((time, None), EventType::Other, EventKind::Cgroup(event), waiting);
         cgroup
     }
 
@@ -298,8 +306,7 @@ impl Machine {
 
     pub(super) fn emit(
         &mut self,
-        time_ns: u64,
-        actor: Option<Actor>,
+        (time_ns, actor): (u64, Option<Actor>),
         event_type: EventType,
         kind: EventKind,
         waiting: &mut Waiting,

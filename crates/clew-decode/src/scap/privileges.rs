@@ -55,7 +55,7 @@ impl Machine {
             uid_after: after,
         };
         let actor = self.actor(record.tid);
-        self.emit(record.time_ns, actor, event_type, EventKind::Privilege(event), waiting);
+        self.emit((record.time_ns, actor), event_type, EventKind::Privilege(event), waiting);
         Ok(true)
     }
 
@@ -107,7 +107,7 @@ impl Machine {
         };
         self.keep_made(record, &call);
         let actor = self.actor(record.tid);
-        self.emit(record.time_ns, actor, event_type, EventKind::Kernel(call), waiting);
+        self.emit((record.time_ns, actor), event_type, EventKind::Kernel(call), waiting);
         Ok(true)
     }
 

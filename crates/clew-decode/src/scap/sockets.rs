@@ -171,7 +171,7 @@ impl Machine {
         waiting: &mut Waiting,
     ) {
         let actor = self.actor(record.tid);
-        self.emit(record.time_ns, actor, event_type, EventKind::Socket(socket), waiting);
+        self.emit((record.time_ns, actor), event_type, EventKind::Socket(socket), waiting);
     }
 
     /// `dup`, `dup2` and `dup3`.
@@ -197,7 +197,7 @@ impl Machine {
         }
         let event = DescriptorEvent { result, old: descriptor(old), target };
         let actor = self.actor(record.tid);
-        self.emit(record.time_ns, actor, event_type, EventKind::Descriptor(event), waiting);
+        self.emit((record.time_ns, actor), event_type, EventKind::Descriptor(event), waiting);
         Ok(true)
     }
 }

@@ -177,7 +177,7 @@ impl Machine {
         };
         let account = AccountEvent { container, is_group, id, name: record.text(name) };
         let kind = EventKind::Account(account);
-        self.emit(record.time_ns, None, EventType::Other, kind, waiting);
+        self.emit((record.time_ns, None), EventType::Other, kind, waiting);
         Ok(true)
     }
 
@@ -185,7 +185,7 @@ impl Machine {
         let (name, json) = (record.str(1).ok_or(Short)?, record.bytes(2).unwrap_or_default());
         let Some(container) = super::container::told(name, json) else { return Ok(false) };
         let kind = EventKind::Container(Box::new(container));
-        self.emit(record.time_ns, None, EventType::Container, kind, waiting);
+        self.emit((record.time_ns, None), EventType::Container, kind, waiting);
         Ok(true)
     }
 }
