@@ -8,6 +8,7 @@ use clew_rules::{RuleIndex, RuleSet};
 use clew_story::Stories;
 
 use crate::finding;
+use crate::tally::{RuleRate, Tallies, Tally};
 
 /// Name of the source that rules for kernel events give.
 const KERNEL_SOURCE: &str = "syscall";
@@ -52,6 +53,9 @@ pub struct Counts {
     pub findings: u64,
     /// Story revisions made.
     pub revisions: u64,
+    /// Matches that made no finding because the rule's rate was used up.
+    #[serde(default)]
+    pub suppressed: u64,
 }
 
 /// Detection as one value: same events in, same findings and stories out.
@@ -62,6 +66,7 @@ pub struct Engine {
     pub(crate) counts: Counts,
     pub(crate) rules: RuleSet,
     pub(crate) matches: Vec<RuleIndex>,
+    pub(crate) tallies: Tallies,
 }
 
 impl Engine {
@@ -74,6 +79,7 @@ impl Engine {
             counts: Counts::default(),
             rules,
             matches: Vec::new(),
+            tallies: Tallies::default(),
         }
     }
 
@@ -92,8 +98,13 @@ impl Engine {
         if self.matches.is_empty() {
             return;
         }
-        output.evidence.push(event.clone());
+        let findings_before = output.findings.len();
         for &index in &self.matches {
+            let name = self.rules.rule(index).map_or("", |rule| rule.name.as_str());
+            if !self.tallies.admit(name, event.time) {
+                self.counts.suppressed += 1;
+                continue;
+            }
             let Some(finding) = finding::of_match(&self.rules, index, event, &view) else {
                 continue;
             };
@@ -102,6 +113,9 @@ impl Engine {
             self.stories.join(&finding, &mut output.stories);
             self.counts.revisions += (output.stories.len() - revisions_before) as u64;
             output.findings.push(finding);
+        }
+        if findings_before < output.findings.len() {
+            output.evidence.push(event.clone());
         }
     }
 
@@ -121,6 +135,16 @@ impl Engine {
     #[must_use]
     pub const fn stories(&self) -> &Stories {
         &self.stories
+    }
+
+    /// Each rule that ever matched, by name, with what became of its matches.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, Tally)> {
+        self.tallies.iter()
+    }
+
+    /// From now on a rule makes no more findings than this; `None` takes the limit away.
+    pub fn set_rule_rate(&mut self, rate: Option<RuleRate>) {
+        self.tallies.rate = rate;
     }
 
     /// Puts other rules in place; what was learned and told stays.

@@ -12,6 +12,8 @@ pub mod engine;
 pub mod finding;
 pub mod interest;
 pub mod snapshot;
+pub mod tally;
 
 pub use engine::{Engine, Output, Settings};
 pub use snapshot::{RestoreError, SNAPSHOT_VERSION, State};
+pub use tally::{RuleRate, Tally};

@@ -9,6 +9,7 @@ use clew_story::Stories;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Counts, Engine};
+use crate::tally::Tallies;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
 pub const SNAPSHOT_VERSION: u16 = 1;
@@ -37,6 +38,7 @@ struct Written<'a> {
     counts: Counts,
     context: &'a Context,
     stories: &'a Stories,
+    tallies: &'a Tallies,
 }
 
 /// An engine's state without its rules, as it was kept.
@@ -45,6 +47,8 @@ pub struct State {
     counts: Counts,
     context: Context,
     stories: Stories,
+    #[serde(default)]
+    tallies: Tallies,
 }
 
 impl State {
@@ -76,13 +80,14 @@ impl Engine {
             counts: self.counts,
             context: &self.context,
             stories: &self.stories,
+            tallies: &self.tallies,
         })
     }
 
     /// An engine that goes on from `state` with `rules`.
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
-        let State { counts, context, stories } = state;
-        Self { context, stories, counts, rules, matches: Vec::new() }
+        let State { counts, context, stories, tallies } = state;
+        Self { context, stories, counts, rules, matches: Vec::new(), tallies }
     }
 }

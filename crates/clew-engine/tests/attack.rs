@@ -108,3 +108,27 @@ fn a_snapshot_of_another_version_is_refused_with_the_way_out() {
     assert!(message.contains("9999") && message.contains("delete it"), "{message}");
     assert!(State::read(b"{").is_err());
 }
+
+#[test]
+fn a_rule_over_its_rate_is_held_back_counted_and_remembered_across_a_restart() {
+    let events = scenario::events(REQUESTS).unwrap();
+    let rate = "1/h".parse().ok();
+    let mut whole = Engine::new(rules(), Settings::default());
+    whole.set_rule_rate(rate);
+    let told = run(&mut whole, &events);
+    let counts = whole.counts();
+    assert_eq!((told.findings.len(), told.evidence.len(), counts.suppressed), (4, 4, 2));
+    let shell = whole.tallies().find(|(rule, _)| *rule == "shell").unwrap().1;
+    assert_eq!((shell.matches, shell.suppressed), (3, 2));
+    for cut in 0..events.len() {
+        let mut before = Engine::new(rules(), Settings::default());
+        before.set_rule_rate(rate);
+        run(&mut before, &events[..cut]);
+        let state = State::read(&before.snapshot().unwrap()).unwrap();
+        let mut after = Engine::resume(rules(), state);
+        after.set_rule_rate(rate);
+        let output = run(&mut after, &events[cut..]);
+        assert!(told.findings.ends_with(&output.findings), "cut before event {cut}");
+        assert_eq!(after.counts(), counts);
+    }
+}
