@@ -133,7 +133,13 @@ impl Outputs {
 
     /// Sends what waits, as far as the time for closing allows, and joins every thread.
     pub fn close(self) {
-        close(self.outputs, self.close_span);
+        drop(self);
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        close(std::mem::take(&mut self.outputs), self.close_span);
     }
 }
 
