@@ -7,7 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::Exit;
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, RuleArgs};
+use crate::engine;
 use crate::print::{self, Form};
 
 /// How long a container runtime may take to answer.
@@ -70,5 +71,24 @@ fn checks() -> Vec<Check> {
             reason: runtime.reason,
             fix: runtime.fix,
         });
-    sensor.chain(runtimes).collect()
+    sensor.chain(runtimes).chain([left_out()]).collect()
+}
+
+/// What the rules that come with Clew let the sensor leave in the kernel.
+fn left_out() -> Check {
+    let left_out = engine::rules(&RuleArgs::default())
+        .map(|rules| clew_sensor::left_out(&clew_engine::interest::of_rules(&rules)))
+        .unwrap_or_default();
+    let reason = if left_out.is_empty() {
+        "all calls of interest are handed up".to_owned()
+    } else {
+        format!("no rule that comes with Clew reads {}", left_out.join(", "))
+    };
+    Check {
+        name: "calls left in the kernel".to_owned(),
+        is_available: true,
+        is_needed: false,
+        reason,
+        fix: String::new(),
+    }
 }

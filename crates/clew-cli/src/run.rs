@@ -49,6 +49,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         Some(snapshot) if matches!(source, Source::Sensor(_)) => resume(rules, &snapshot),
         _ => Engine::new(rules, Settings::default()),
     };
+    if let Source::Sensor(sensor) = &source {
+        narrow(sensor, &engine, args)?;
+    }
     let status = Status {
         version: env!("CARGO_PKG_VERSION").into(),
         started: live::now(),
@@ -94,6 +97,21 @@ fn tell_losses(monitor: &Monitor) {
             eprintln!("output {name}: {sent} sent, {failed} failed, {dropped} dropped{reason}");
         }
     }
+}
+
+/// Leaves in the kernel what the engine does not read, and says what that is. A tape keeps all, for
+/// rules to come.
+fn narrow(sensor: &Sensor, engine: &Engine, args: &RunArgs) -> Result<()> {
+    if args.record.is_some() {
+        return Ok(());
+    }
+    let interest = engine.interest();
+    sensor.set_interest(&interest)?;
+    let left_out = clew_sensor::left_out(&interest);
+    if !left_out.is_empty() {
+        eprintln!("left in the kernel, for no rule reads them: {}", left_out.join(", "));
+    }
+    Ok(())
 }
 
 /// The engine as it was left, or a new one where its state cannot be read.

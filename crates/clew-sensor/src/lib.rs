@@ -24,3 +24,4 @@ mod tier;
 pub use losses::Totals;
 pub use probe::{Capability, is_root, probe};
 pub use sensor::{Injector, Sensor, SensorError, Settings};
+pub use tier::left_out;

@@ -152,6 +152,19 @@ impl T0s {
     }
 }
 
+/// What stays in the kernel where only `wanted` is handed up: names of system calls, sorted.
+#[must_use]
+pub fn left_out(wanted: &InterestSet) -> Vec<String> {
+    let mut left_out: Vec<String> = syscall::REPORTED
+        .iter()
+        .filter(|(_, event_type)| handler(*event_type) != Some(ON_PRIVILEGE))
+        .filter_map(|(_, event_type)| wanted.left_out(*event_type))
+        .collect();
+    left_out.sort_unstable();
+    left_out.dedup();
+    left_out
+}
+
 /// Whether the kernel lets a program be attached to a kernel function (T1).
 pub(crate) fn try_t1() -> Result<(), libbpf_rs::Error> {
     attach(&open(TRIAL_T1_OBJECT)?.load()?, "trial").map(drop)
@@ -259,6 +272,14 @@ pub(crate) fn descriptor(map: &MapHandle) -> std::io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_in_the_kernel_is_told_once_and_never_a_change_of_credentials() {
+        assert!(left_out(&InterestSet::everything()).is_empty());
+        let none = left_out(&InterestSet::default());
+        assert_eq!(none.iter().filter(|name| *name == "mount").count(), 1);
+        assert!(none.contains(&"openat".to_owned()) && !none.contains(&"setuid".to_owned()));
+    }
 
     #[test]
     fn every_reported_call_has_a_handler() {
