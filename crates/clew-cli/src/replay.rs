@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use clew_decode::scap;
 use clew_engine::{Engine, Output, Settings};
 use clew_event::{Complaint, Event, StoryId, TimestampNs};
 use clew_store::tape::TapeReader;
@@ -18,7 +18,7 @@ use crate::engine;
 use crate::print::{self, Form, Summary};
 
 /// Judges the tapes and prints what follows.
-pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit> {
+pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let form = Form::of_flag(args.json);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut engine = Engine::new(engine::rules(&args.rules)?, Settings::default());
@@ -67,7 +67,6 @@ fn print_output(out: &mut impl Write, form: Form, output: &mut Output) -> io::Re
 }
 
 /// Several tapes as one stream in event time; each tape keeps its own order.
-#[derive(Debug)]
 pub(crate) struct Tapes {
     readers: Vec<Head>,
     waiting: Vec<Complaint>,
@@ -78,10 +77,21 @@ pub(crate) struct Tapes {
 }
 
 /// One tape and its next event.
-#[derive(Debug)]
 struct Head {
-    reader: TapeReader<BufReader<File>>,
+    reader: Reader,
     next: Option<Event>,
+}
+
+/// Events of one file, whatever its format.
+type Reader = Box<dyn Iterator<Item = Result<Event, Complaint>>>;
+
+/// Opens a tape of Clew's, or a capture of Falco's or sysdig's, by how the file begins.
+fn reader(name: &str, file: File) -> Result<Reader, Complaint> {
+    let mut file = BufReader::new(file);
+    if file.fill_buf().is_ok_and(scap::is_scap) {
+        return Ok(Box::new(scap::Reader::new(name, file)));
+    }
+    Ok(Box::new(TapeReader::open(name, file)?))
 }
 
 impl Tapes {
@@ -96,7 +106,7 @@ impl Tapes {
         for path in files {
             let name = path.display().to_string();
             match File::open(path) {
-                Ok(file) => match TapeReader::open(&name, BufReader::new(file)) {
+                Ok(file) => match reader(&name, file) {
                     Ok(reader) => {
                         tapes.is_any_readable = true;
                         let mut head = Head { reader, next: None };
