@@ -27,8 +27,9 @@ const AUTHORITIES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
-/// Bytes of an answer that are read so that the connection can be kept.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
+/// Bytes of an answer that are read so that the connection can be kept; a longer one costs the
+/// connection, and nothing else.
+pub const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// Posts to an address.
 #[derive(Debug)]

@@ -26,6 +26,7 @@ mod syslog;
 
 pub use error::{SpecError, StartError};
 pub use form::{Form, Line};
+pub use http::ANSWER_BYTES_MAX;
 pub use output::{ATTEMPTS_MAX, OutputFigures};
 pub use outputs::{Monitor, Outputs, Settings};
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_MAX};

@@ -73,14 +73,14 @@ impl Shared {
     /// Hands over a line; never waits.
     pub(crate) fn push(&self, note: Note) {
         if !self.queue.push(note) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            count(&self.dropped, 1);
         }
     }
 
     /// Counts a line that could not even be written.
     pub(crate) fn fail(&self, reason: String) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
         self.remember(reason);
+        count(&self.failed, 1);
     }
 
     fn remember(&self, reason: String) {
@@ -88,7 +88,7 @@ impl Shared {
     }
 
     pub(crate) fn figures(&self) -> OutputFigures {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
         OutputFigures {
             name: self.name.clone(),
             sent: count(&self.sent),
@@ -111,7 +111,7 @@ pub(crate) fn work(mut channel: Box<dyn Channel>, shared: &Shared, first_wait: D
         deliver(channel.as_mut(), shared, &note, first_wait);
     }
     let left = shared.queue.clear();
-    shared.dropped.fetch_add(left as u64, Ordering::Relaxed);
+    count(&shared.dropped, left as u64);
 }
 
 fn deliver(channel: &mut dyn Channel, shared: &Shared, note: &Note, first_wait: Duration) {
@@ -120,14 +120,14 @@ fn deliver(channel: &mut dyn Channel, shared: &Shared, note: &Note, first_wait: 
             if !shared.queue.wait(wait_span(first_wait, attempt)) {
                 break;
             }
-            shared.retried.fetch_add(1, Ordering::Relaxed);
+            count(&shared.retried, 1);
         }
         match channel.deliver(note) {
             Ok(delivered) => {
-                shared.sent.fetch_add(1, Ordering::Relaxed);
                 if delivered == Delivered::Cut {
-                    shared.cut.fetch_add(1, Ordering::Relaxed);
+                    count(&shared.cut, 1);
                 }
+                count(&shared.sent, 1);
                 return;
             }
             Err(Failure::Passing(reason)) => shared.remember(reason),
@@ -137,7 +137,12 @@ fn deliver(channel: &mut dyn Channel, shared: &Shared, note: &Note, first_wait: 
             }
         }
     }
-    shared.failed.fetch_add(1, Ordering::Relaxed);
+    count(&shared.failed, 1);
+}
+
+/// Adds to a counter. Who sees the new count also sees what was written before, such as why.
+fn count(counter: &AtomicU64, lines: u64) {
+    counter.fetch_add(lines, Ordering::Release);
 }
 
 /// How long to wait before attempt number `attempt`, the second one being 1.

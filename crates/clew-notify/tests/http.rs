@@ -5,7 +5,7 @@ mod receivers;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use clew_notify::{ATTEMPTS_MAX, Outputs, QUEUE_MAX, Settings, StartError};
+use clew_notify::{ANSWER_BYTES_MAX, ATTEMPTS_MAX, Outputs, QUEUE_MAX, Settings, StartError};
 use receivers::web::{Answer, WebServer, certificate};
 use receivers::{DEADLINE, finding, number, outputs, wait_for};
 use serde_json::Value;
@@ -67,6 +67,21 @@ fn a_redirect_is_not_followed() {
     let figures = wait_for(&outputs, |figures| figures.failed == 1);
     assert_eq!(figures.last_error.as_deref(), Some("the answer is 302"));
     outputs.close();
+}
+
+#[test]
+fn an_answer_longer_than_answer_bytes_max_costs_no_more_than_the_connection() {
+    let length = usize::try_from(ANSWER_BYTES_MAX).unwrap();
+    let lengths = [length, length + 1, 0];
+    let server = WebServer::start(move |number| Answer::Long(lengths[number]));
+    let outputs = outputs(&[&format!("http:http://{}/", server.address)]);
+    for number in 0..3 {
+        outputs.send(&finding(number));
+    }
+    let figures = wait_for(&outputs, |figures| figures.sent == 3);
+    assert_eq!((figures.retried, figures.failed), (0, 0));
+    outputs.close();
+    assert_eq!(server.connections.load(Ordering::Relaxed), 2);
 }
 
 #[test]

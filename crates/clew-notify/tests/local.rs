@@ -1,4 +1,9 @@
 //! Outputs to files and programs, and what is sent at all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic, in its helpers too"
+)]
 
 mod receivers;
 

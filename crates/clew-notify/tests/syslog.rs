@@ -1,4 +1,9 @@
 //! Syslog outputs against real receivers on a unix socket, UDP and TCP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic, in its helpers too"
+)]
 
 mod receivers;
 

@@ -17,6 +17,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub(crate) enum Answer {
     /// Says this code.
     Code(u16),
+    /// Says 200 with so many bytes.
+    Long(usize),
     /// Says nothing for as long as the client waits.
     Hang,
 }
@@ -125,16 +127,18 @@ impl Shared {
                     reader.read_to_end(&mut rest).ok();
                     return;
                 }
-                Answer::Code(code) => {
-                    let answer = format!("HTTP/1.1 {code} X\r\ncontent-length: 2\r\n\r\nok");
-                    let stream = reader.get_mut();
-                    if stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).is_err() {
-                        return;
-                    }
-                }
+                Answer::Code(code) => say(reader.get_mut(), code, 2),
+                Answer::Long(length) => say(reader.get_mut(), 200, length),
             }
         }
     }
+}
+
+/// Writes an answer; who has gone is noticed by the next read.
+fn say(stream: &mut impl Write, code: u16, length: usize) {
+    let body = "x".repeat(length);
+    let answer = format!("HTTP/1.1 {code} X\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).ok();
 }
 
 fn read_request<S: Read>(reader: &mut BufReader<S>) -> Option<Request> {
