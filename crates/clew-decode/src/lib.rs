@@ -4,5 +4,6 @@
 //! record is an error value that the caller counts; its neighbours are not touched.
 #![forbid(unsafe_code)]
 
+pub mod api_log;
 pub mod kernel;
 pub mod scap;

@@ -1,0 +1,178 @@
+//! Audit logs of clusters, clouds and services: JSON files into events.
+//!
+//! A file holds one record, an array of them, one a line, or any of these inside the wrapper that
+//! carried them: a `Records` file of CloudTrail, an `EventList` of a Kubernetes API server, a
+//! message of EventBridge or CloudWatch Logs. Which log a record is of is told by its own members.
+//! The record is kept as it came; what every log tells is taken out of it.
+//!
+//! Hostile input: a file is read up to [`FILE_BYTES_MAX`] and a record up to `JSON_BYTES_MAX`
+//! bytes, at most [`WRAPPERS_MAX`] wrappers are opened, there is no recursion into records, and a
+//! record that cannot be read costs itself alone.
+
+mod address;
+mod cloudtrail;
+mod file;
+mod gcp_audit;
+mod github;
+mod k8s_audit;
+mod okta;
+mod scan;
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use clew_event::control_plane::{ApiCall, ApiSource};
+use clew_event::json::{Json, Value};
+use clew_event::{Complaint, Event, EventId, EventKind, EventType, Text, TimestampNs};
+use flate2::bufread::MultiGzDecoder;
+
+pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
+
+/// Longest file that is read, unpacked; CloudTrail writes at most some 50 MB to one.
+pub const FILE_BYTES_MAX: u64 = 512 << 20;
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What a file holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// An event for each record, in ascending order of time; records of one moment, and those
+    /// that tell no time, behind those that stood before them.
+    pub events: Vec<Event>,
+    /// What could not be read, at most [`COMPLAINTS_MAX`] and one that counts the rest.
+    pub complaints: Vec<Complaint>,
+}
+
+/// True where bytes that begin like `start` may be JSON, perhaps compressed by gzip; the first 512
+/// bytes are enough.
+#[must_use]
+pub fn is_json(start: &[u8]) -> bool {
+    if !start.starts_with(&GZIP) {
+        return begins_as_json(start);
+    }
+    let mut plain = Vec::new();
+    // A cut stream ends in an error, behind what could be unpacked.
+    MultiGzDecoder::new(start).take(64).read_to_end(&mut plain).ok();
+    begins_as_json(&plain)
+}
+
+fn begins_as_json(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'['))
+}
+
+/// Reads a file, compressed by gzip or plain; `name` is what complaints call it.
+///
+/// # Errors
+/// When `input` fails; what was read before is lost with it.
+pub fn read(name: &str, input: impl Read) -> io::Result<Decoded> {
+    let mut input = BufReader::new(input);
+    let is_gzip = input.fill_buf()?.starts_with(&GZIP);
+    let mut bytes = Vec::new();
+    let cut = if is_gzip {
+        // What was unpacked before the fault is read.
+        MultiGzDecoder::new(input).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).err()
+    } else {
+        input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        None
+    };
+    let length_max = usize::try_from(FILE_BYTES_MAX).unwrap_or(usize::MAX);
+    let is_too_long = length_max < bytes.len();
+    bytes.truncate(length_max);
+    let mut decoded = decode(name, &bytes);
+    if let Some(error) = cut {
+        decoded.complaints.push(complaint(name, "end", "json-cut-short", error.to_string()));
+    }
+    if is_too_long {
+        let message = format!("at most {FILE_BYTES_MAX} bytes of a file are read: split it");
+        decoded.complaints.push(complaint(name, "end", "json-file-too-long", message));
+    }
+    Ok(decoded)
+}
+
+/// Reads the bytes of a file; `name` is what complaints call it.
+#[must_use]
+pub fn decode(name: &str, bytes: &[u8]) -> Decoded {
+    let mut decoded = file::decode(name, bytes);
+    decoded.events.sort_by_key(|event| event.time);
+    decoded
+}
+
+fn complaint(file: &str, place: &str, code: &str, message: String) -> Complaint {
+    Complaint { file: file.into(), r#where: place.into(), code: code.into(), message }
+}
+
+/// What a record tells, before it is an event.
+#[derive(Debug, Default)]
+struct Told {
+    call: ApiCall,
+    /// `None` where the record tells no time.
+    time: Option<TimestampNs>,
+    /// What names the record in its log; empty where nothing does.
+    id: Vec<u8>,
+}
+
+fn told(source: ApiSource, record: &Json<'_>) -> Told {
+    match source {
+        ApiSource::KubernetesAudit => k8s_audit::told(record),
+        ApiSource::Cloudtrail => cloudtrail::told(record),
+        ApiSource::GcpAudit => gcp_audit::told(record),
+        ApiSource::Github => github::told(record),
+        ApiSource::Okta => okta::told(record),
+    }
+}
+
+/// The event of a record; one that tells no time happened at `before`.
+fn event(source: ApiSource, record: &Json<'_>, text: &[u8], before: TimestampNs) -> Event {
+    let Told { call, time, id } = told(source, record);
+    let time = time.unwrap_or(before);
+    let call = Box::new(ApiCall { source, record: text.into(), ..call });
+    Event {
+        id: event_id(source, if id.is_empty() { text } else { &id }),
+        time,
+        arrived: time,
+        event_type: EventType::PluginEvent,
+        actor: None,
+        kind: match source {
+            ApiSource::KubernetesAudit => EventKind::KubernetesApi(call),
+            ApiSource::Cloudtrail | ApiSource::GcpAudit | ApiSource::Github | ApiSource::Okta => {
+                EventKind::CloudApi(call)
+            }
+        },
+    }
+}
+
+/// The same record has the same id wherever it is read. The highest bit says that no kernel gave
+/// it.
+fn event_id(source: ApiSource, id: &[u8]) -> EventId {
+    const FOREIGN: u128 = 1 << 127;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(source.name().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(id);
+    let mut digest = [0; 16];
+    hasher.finalize_xof().fill(&mut digest);
+    EventId(u128::from_be_bytes(digest) | FOREIGN)
+}
+
+/// What stands at `path`; empty where nothing does.
+fn text_at(record: &Json<'_>, path: &[&str]) -> Text {
+    record.at(path).map_or_else(Text::default, text_of)
+}
+
+fn text_of(value: Value<'_, '_>) -> Text {
+    (*value.as_text()).into()
+}
+
+/// The first of several places where something stands.
+fn first_text(record: &Json<'_>, paths: &[&[&str]]) -> Text {
+    let texts = paths.iter().map(|path| text_at(record, path));
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+}
+
+fn time_at(record: &Json<'_>, path: &[&str]) -> Option<TimestampNs> {
+    TimestampNs::from_rfc3339(&text_at(record, path).to_str_lossy())
+}
+
+#[cfg(test)]
+mod tests;
