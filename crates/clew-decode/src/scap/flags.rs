@@ -42,7 +42,7 @@ pub(super) fn open(flags: u32) -> u32 {
     translated(flags, &OPEN) | access
 }
 
-const CLONE: [(u32, u32); 8] = [
+const CLONE: [(u32, u32); 10] = [
     (1 << 3, 0x0800_0000),
     (1 << 4, 0x4000_0000),
     (1 << 5, 0x0002_0000),
@@ -51,6 +51,8 @@ const CLONE: [(u32, u32); 8] = [
     (1 << 20, 0x1000_0000),
     (1 << 28, 0x0200_0000),
     (1, 0x0000_0400),
+    (1 << 1, 0x0000_0200),
+    (1 << 12, 0x0004_0000),
 ];
 
 /// `CLONE_NEW*` of `setns` and `unshare`.
@@ -103,5 +105,13 @@ mod tests {
         check(3 | 1 << 12, 0o2_000_002);
         check(1 << 10 | 1, 0o200_000);
         check(1 << 14 | 1 << 15 | 1, 0);
+    }
+
+    #[test]
+    fn namespaces_and_requests_become_those_of_linux() {
+        assert_eq!(namespaces(1 << 4 | 1 << 5), 0x4002_0000);
+        assert_eq!(namespaces(1 << 20 | 1 << 6), 0x3000_0000);
+        assert_eq!((ptrace(11), ptrace(20), ptrace(6)), (16, 0x4206, 5));
+        assert_eq!(ptrace(999), u64::MAX);
     }
 }

@@ -1,5 +1,7 @@
 //! Captures made by hand, cut short, or of arbitrary bytes.
 
+mod calls;
+
 use clew_event::{CgroupId, EventKind, EventType};
 use proptest::prelude::*;
 
