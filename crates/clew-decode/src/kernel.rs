@@ -61,6 +61,13 @@ pub enum Malformed {
     },
 }
 
+/// The path as the kernel's components for it, leaf first, each ended by a slash; `None` where a
+/// record with such components would not be decoded to this path.
+#[must_use]
+pub fn components(path: &Text) -> Option<Vec<u8>> {
+    path::to_components(path)
+}
+
 /// Decodes the records of one boot of one machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Decoder {

@@ -29,6 +29,18 @@ pub(super) fn from_components(components: &[u8], was_truncated: bool) -> Text {
     path.into()
 }
 
+/// The components that make exactly this path; `None` where no whole list of them does.
+pub(super) fn to_components(path: &Text) -> Option<Vec<u8>> {
+    let mut components = Vec::with_capacity(path.as_bytes().len());
+    for component in path.as_bytes().rsplit(|&byte| byte == b'/') {
+        if !component.is_empty() {
+            components.extend_from_slice(component);
+            components.push(b'/');
+        }
+    }
+    (from_components(&components, false) == *path).then_some(components)
+}
+
 /// `given` as an absolute path, starting from `base` where it is relative.
 ///
 /// Where the base is not known, it stays as given.
@@ -80,6 +92,20 @@ mod tests {
         check("//", false, "/");
         check("memfd:x/", false, "/memfd:x");
         check("c/b/", true, ".../b/c");
+    }
+
+    #[test]
+    fn a_path_is_turned_back_only_where_it_comes_out_the_same() {
+        let check = |path: &str, components: Option<&str>| {
+            let expected = components.map(|components| components.as_bytes().to_vec());
+            assert_eq!(to_components(&path.into()), expected, "{path}");
+        };
+        check("/etc/shadow", Some("shadow/etc/"));
+        check("/", Some(""));
+        check("/memfd:x", Some("memfd:x/"));
+        for odd in [".../b/c", "relative", "/a/", "//a", ""] {
+            check(odd, None);
+        }
     }
 
     #[test]
