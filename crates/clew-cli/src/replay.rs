@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use clew_decode::scap;
+use clew_decode::{api_log, scap};
 use clew_engine::{Engine, Output, Settings};
 use clew_event::{Complaint, Event, StoryId, TimestampNs};
 use clew_store::tape::TapeReader;
@@ -22,6 +22,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let form = Form::of_flag(args.json);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut engine = Engine::new(engine::rules(&args.rules)?, Settings::default());
+    engine.set_rule_rate(args.rules.rule_rate);
     let mut tapes = Tapes::open(&args.files);
     let mut output = Output::default();
     let mut told: BTreeMap<StoryId, bool> = BTreeMap::new();
@@ -47,6 +48,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
         findings: counts.findings,
         stories: told.values().map(|&is_open| u64::from(is_open)).sum(),
         lost: counts.lost,
+        suppressed: counts.suppressed,
         complaints: tapes.complaints,
         seconds: span.map_or(0.0, |(first, last)| last.since(first).as_secs_f64()),
     };
@@ -85,13 +87,37 @@ struct Head {
 /// Events of one file, whatever its format.
 type Reader = Box<dyn Iterator<Item = Result<Event, Complaint>>>;
 
-/// Opens a tape of Clew's, or a capture of Falco's or sysdig's, by how the file begins.
-fn reader(name: &str, file: File) -> Result<Reader, Complaint> {
+/// A file that was opened, and whether anything in it could be read.
+type Opened = (Reader, bool);
+
+/// Opens a tape of Clew's, a capture of Falco's or sysdig's, or a JSON file of an audit log, by
+/// how the file begins.
+fn reader(name: &str, file: File) -> Result<Opened, Complaint> {
     let mut file = BufReader::new(file);
     if file.fill_buf().is_ok_and(scap::is_scap) {
-        return Ok(Box::new(scap::Reader::new(name, file)));
+        return Ok((Box::new(scap::Reader::new(name, file)), true));
     }
-    Ok(Box::new(TapeReader::open(name, file)?))
+    if file.fill_buf().is_ok_and(api_log::is_json) {
+        return records(name, file);
+    }
+    Ok((Box::new(TapeReader::open(name, file)?), true))
+}
+
+/// All records of a file of an audit log.
+fn records(name: &str, file: BufReader<File>) -> Result<Opened, Complaint> {
+    let decoded = api_log::read(name, file).map_err(|error| unreadable(name, &error))?;
+    let is_readable = !decoded.events.is_empty() || decoded.complaints.is_empty();
+    let complaints = decoded.complaints.into_iter().map(Err);
+    Ok((Box::new(complaints.chain(decoded.events.into_iter().map(Ok))), is_readable))
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Complaint {
+    Complaint {
+        file: name.to_owned(),
+        r#where: "file".into(),
+        code: "file-unreadable".into(),
+        message: error.to_string(),
+    }
 }
 
 impl Tapes {
@@ -107,20 +133,15 @@ impl Tapes {
             let name = path.display().to_string();
             match File::open(path) {
                 Ok(file) => match reader(&name, file) {
-                    Ok(reader) => {
-                        tapes.is_any_readable = true;
+                    Ok((reader, is_readable)) => {
+                        tapes.is_any_readable |= is_readable;
                         let mut head = Head { reader, next: None };
                         head.advance(&mut tapes.waiting);
                         tapes.readers.push(head);
                     }
                     Err(complaint) => tapes.waiting.push(complaint),
                 },
-                Err(error) => tapes.waiting.push(Complaint {
-                    file: name,
-                    r#where: "file".into(),
-                    code: "file-unreadable".into(),
-                    message: error.to_string(),
-                }),
+                Err(error) => tapes.waiting.push(unreadable(&name, &error)),
             }
         }
         tapes

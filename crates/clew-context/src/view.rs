@@ -103,7 +103,8 @@ impl<'a> View<'a> {
         self.record.get_or_init(read).as_deref()
     }
 
-    /// Name of the machine; empty where its start was not seen.
+    /// Name of the machine; empty where its start was not seen, and for what no machine saw (a
+    /// call to an API).
     #[must_use]
     pub fn hostname(&self) -> Text {
         self.boot().map_or_else(Text::default, |boot| boot.hostname.clone())
@@ -112,6 +113,7 @@ impl<'a> View<'a> {
     pub(crate) fn boot(&self) -> Option<&'a NodeStarted> {
         match self.event.actor {
             Some(actor) => self.context.boot(actor.process.boot),
+            None if self.event.api_call().is_some() => None,
             None => self.context.last_boot(),
         }
     }

@@ -10,9 +10,6 @@ use clew_story::Stories;
 use crate::finding;
 use crate::tally::{RuleRate, Tallies, Tally};
 
-/// Name of the source that rules for kernel events give.
-const KERNEL_SOURCE: &str = "syscall";
-
 /// What the parts of an engine start with.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -94,7 +91,7 @@ impl Engine {
 
         let view = self.context.view(event);
         self.matches.clear();
-        self.rules.judge(event.event_type, KERNEL_SOURCE, &view, &mut self.matches);
+        self.rules.judge(event.event_type, event.source(), &view, &mut self.matches);
         if self.matches.is_empty() {
             return;
         }

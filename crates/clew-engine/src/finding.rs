@@ -1,6 +1,7 @@
 //! How a rule that matched becomes a finding with its evidence.
 
 use clew_context::View;
+use clew_event::control_plane::ApiCall;
 use clew_event::finding::{Entity, EntityKind, Finding, Subject};
 use clew_event::text::escaped;
 use clew_event::{Event, FindingId};
@@ -26,7 +27,7 @@ pub(crate) fn of_match(
         techniques: rule.techniques.clone(),
         tags: rule.tags.clone(),
         bits: rule.priority.bits(),
-        entities: entities(&subject, &hostname),
+        entities: event.api_call().map_or_else(|| entities(&subject, &hostname), entities_of_call),
         events: vec![event.id],
         output: output.text,
         output_fields: output.fields,
@@ -71,11 +72,39 @@ fn entities(subject: &Subject, hostname: &str) -> Vec<Entity> {
     entities
 }
 
+/// What a call to an API is about: who called with which credential, on what, from where.
+fn entities_of_call(call: &ApiCall) -> Vec<Entity> {
+    let told = [
+        (EntityKind::User, escaped(call.principal.as_bytes())),
+        (EntityKind::Credential, escaped(call.credential.as_bytes())),
+        (EntityKind::Resource, escaped(call.resource.as_bytes())),
+        (EntityKind::Peer, call.source_address.map_or_else(String::new, |ip| ip.to_string())),
+    ];
+    let is_told = |(_, id): &(EntityKind, String)| !id.is_empty();
+    let entity = |(kind, id): (EntityKind, String)| Entity { kind, name: id.clone(), id };
+    told.into_iter().filter(is_told).map(entity).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use clew_event::{EventId, EventType, TimestampNs};
 
     use super::*;
+
+    #[test]
+    fn a_call_is_about_who_called_with_what_on_what_from_where() {
+        let call = ApiCall {
+            principal: "arn:aws:iam::1:user/eve".into(),
+            credential: "AKIA1".into(),
+            source_address: "192.0.2.1".parse().ok(),
+            ..ApiCall::default()
+        };
+        let told = entities_of_call(&call);
+        let told: Vec<_> = told.iter().map(|entity| (entity.kind, entity.id.as_str())).collect();
+        let user = (EntityKind::User, "arn:aws:iam::1:user/eve");
+        let expected = [user, (EntityKind::Credential, "AKIA1"), (EntityKind::Peer, "192.0.2.1")];
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn a_finding_is_named_by_its_rule_and_event() {

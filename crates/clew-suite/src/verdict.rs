@@ -11,9 +11,6 @@ use clew_rules::RuleSet;
 use crate::page::{Case, Claim, PageError, cases, with_findings};
 use crate::scenario::{self, ScenarioError};
 
-/// The source that rules about kernel events name.
-const SOURCE: &str = "syscall";
-
 /// One thing that a rule found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -64,7 +61,7 @@ pub fn found(rules: &mut RuleSet, events: &[Event]) -> Vec<Found> {
         context.observe(event);
         let view = context.view(event);
         matches.clear();
-        rules.judge(event.event_type, SOURCE, &view, &mut matches);
+        rules.judge(event.event_type, event.source(), &view, &mut matches);
         all.extend(matches.iter().filter_map(|&index| {
             let rule = rules.rule(index)?;
             let output = rules.output(index, &view).text;
