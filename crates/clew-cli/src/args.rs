@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clew_engine::RuleRate;
 use clew_notify::OutputSpec;
+
+use crate::rules::RulesCommand;
 
 /// Follows the thread of an attack through a cloud application: sees, knows, tells.
 #[derive(Debug, Parser)]
@@ -31,14 +34,8 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesCommand {
-    /// Check rule files: every mistake with its place and the way out.
-    Check(CheckArgs),
-}
-
 /// Which rules judge.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct RuleArgs {
     /// Rule file or directory in Falco's format, loaded after the default rules; may be repeated.
     #[arg(long, value_name = "PATH")]
@@ -49,6 +46,13 @@ pub(crate) struct RuleArgs {
     /// Behave as another engine does, quirks included.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) compat: Option<Compat>,
+    /// Take rule files, selection and additions to outputs from a `falco.yaml`, instead of the
+    /// rules that come with Clew; `clew rules import` says what is taken.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) falco_config: Option<PathBuf>,
+    /// Hold back what a rule finds beyond this rate of event time, and count it: `10/s`, `10/m`.
+    #[arg(long, value_name = "N/s")]
+    pub(crate) rule_rate: Option<RuleRate>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -112,16 +116,6 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
-    /// Print JSON lines.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct CheckArgs {
-    /// Rule files or directories, in the order in which they are loaded.
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) files: Vec<PathBuf>,
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,

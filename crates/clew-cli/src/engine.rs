@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use clew_rules::{Matching, Options, RuleSet, SourceFile};
+use clew_rules::{Loaded, Matching, Options, RuleSet, SourceFile};
 
 use crate::args::{Compat, RuleArgs};
+use crate::falco;
 
 /// Our own rules, in the order in which they are loaded; macros come first.
 const DEFAULT_RULES: &[(&str, &str)] = &[
@@ -22,24 +23,66 @@ const DEFAULT_RULES: &[(&str, &str)] = &[
     ("rules/privilege_escalation.yaml", include_str!("../../../rules/privilege_escalation.yaml")),
 ];
 
+/// Rule files, and what the user chose beside them.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// The files, in the order in which they are loaded.
+    pub(crate) files: Vec<SourceFile>,
+    /// How they are loaded.
+    pub(crate) options: Options,
+    /// Files and directories of the user, to be watched for changes.
+    pub(crate) watched: Vec<PathBuf>,
+}
+
+impl Choice {
+    /// Compiles the rules; what is wrong with them is said on standard error.
+    pub(crate) fn load(&self) -> Loaded {
+        let loaded = clew_rules::load(&self.files, &self.options);
+        for diagnostic in &loaded.diagnostics {
+            let text = self.files.iter().find(|file| file.name == diagnostic.file);
+            let text = text.map_or("", |file| file.text.as_str());
+            eprintln!("{}", clew_rules::render(diagnostic, text));
+        }
+        loaded
+    }
+}
+
+/// What the command line asks for.
+///
+/// # Errors
+/// When a file that the user named cannot be read.
+pub(crate) fn choose(args: &RuleArgs) -> Result<Choice> {
+    let matching = match args.compat {
+        Some(Compat::Falco) => Matching::First,
+        None => Matching::All,
+    };
+    let mut choice = match &args.falco_config {
+        Some(path) => falco::Installation::read(path)?.choice()?,
+        None => Choice {
+            files: if args.no_default_rules { Vec::new() } else { default_files() },
+            options: Options { matching, ..Options::default() },
+            watched: Vec::new(),
+        },
+    };
+    choice.files.extend(read_rule_files(&args.rules)?);
+    choice.watched.extend(args.rules.iter().cloned());
+    Ok(choice)
+}
+
 /// The rules that the command line asks for; what is wrong with them is said on standard error.
 ///
 /// # Errors
 /// When a file that the user named cannot be read.
 pub(crate) fn rules(args: &RuleArgs) -> Result<RuleSet> {
-    let mut files = if args.no_default_rules { Vec::new() } else { default_files() };
-    files.extend(read_rule_files(&args.rules)?);
-    let matching = match args.compat {
-        Some(Compat::Falco) => Matching::First,
-        None => Matching::All,
-    };
-    let loaded = clew_rules::load(&files, &Options { matching, ..Options::default() });
-    for diagnostic in &loaded.diagnostics {
-        let text = files.iter().find(|file| file.name == diagnostic.file);
-        let text = text.map_or("", |file| file.text.as_str());
-        eprintln!("{}", clew_rules::render(diagnostic, text));
-    }
-    Ok(loaded.rules)
+    Ok(choose(args)?.load().rules)
+}
+
+/// The files at `paths`; where there are none, the rules that come with Clew.
+///
+/// # Errors
+/// When a path cannot be read.
+pub(crate) fn files_or_ours(paths: &[PathBuf]) -> Result<Vec<SourceFile>> {
+    if paths.is_empty() { Ok(default_files()) } else { read_rule_files(paths) }
 }
 
 fn default_files() -> Vec<SourceFile> {
@@ -65,7 +108,7 @@ pub(crate) fn read_rule_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = || format!("cannot read the directory `{}`", directory.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(unreadable)? {
@@ -80,7 +123,7 @@ fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Bytes that are no UTF-8 become U+FFFD, which the check then names in its place.
-fn read(path: &Path) -> Result<SourceFile> {
+pub(crate) fn read(path: &Path) -> Result<SourceFile> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(SourceFile { name: path.display().to_string(), text })

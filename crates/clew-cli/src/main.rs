@@ -12,10 +12,12 @@
 mod args;
 mod doctor;
 mod engine;
+mod falco;
 mod live;
 mod print;
 mod record;
 mod recorder;
+mod reload;
 mod replay;
 mod rules;
 mod run;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command, RulesCommand};
+use crate::args::{Args, Command};
 
 /// How a command ended, as the process's exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
         Command::Record(args) => record::record(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Rules { command: RulesCommand::Check(args) } => rules::check(&args),
+        Command::Rules { command } => rules::rules(&command),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -38,6 +38,8 @@ pub(crate) struct Summary {
     pub(crate) stories: u64,
     /// Events that were lost before they could be judged.
     pub(crate) lost: u64,
+    /// Matches that made no finding because the rate of their rule was used up.
+    pub(crate) suppressed: u64,
     /// Complaints about the input.
     pub(crate) complaints: u64,
     /// From the first event to the last, by the clock of the events, so that two replays of a
@@ -112,11 +114,15 @@ pub(crate) fn summary(out: &mut impl Write, form: Form, summary: &Summary) -> io
     if form == Form::Json {
         return json_line(out, "summary", summary);
     }
-    let Summary { events, findings, stories, lost, complaints, seconds } = summary;
+    let Summary { events, findings, stories, lost, suppressed, complaints, seconds } = summary;
+    let held_back = match suppressed {
+        0 => String::new(),
+        count => format!(" and {count} held back by their rate"),
+    };
     writeln!(
         out,
         "{events} events in {seconds:.1} s, {lost} lost, {complaints} complaints: \
-         {findings} findings, {stories} stories"
+         {findings} findings{held_back}, {stories} stories"
     )
 }
 
@@ -152,7 +158,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "{\"type\":\"summary\",\"events\":3,\"findings\":0,\"stories\":0,\"lost\":0,\
-             \"complaints\":0,\"seconds\":1.5}\n"
+             \"suppressed\":0,\"complaints\":0,\"seconds\":1.5}\n"
         );
     }
 

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clew_engine::{Engine, Output, Settings, State};
+use clew_engine::{Engine, Output, Settings, State, Tally};
 use clew_event::{Event, EventKind};
 use clew_notify::{Monitor, OutputFigures, Outputs};
+use clew_rules::RuleSet;
 use clew_sensor::Sensor;
-use clew_server::{Metrics, Publisher, Server, Status};
+use clew_server::{Metrics, Publisher, RuleFigures, Server, Status};
 use clew_store::Store;
 
 use crate::Exit;
@@ -18,6 +19,7 @@ use crate::engine;
 use crate::live::{self, Hangup, POLL_SPAN, Stop};
 use crate::print::{self, Form};
 use crate::recorder::Recorder;
+use crate::reload::Reload;
 use crate::replay::Tapes;
 use crate::sink::{Sink, Ways};
 
@@ -31,7 +33,9 @@ const SNAPSHOT_SPAN: Duration = Duration::from_secs(60);
 pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let stop = Stop::on_interrupt()?;
     let form = Form::of_flag(args.json);
-    let rules = engine::rules(&args.rules)?;
+    let choice = engine::choose(&args.rules)?;
+    let reload = Reload::new(&args.rules, &choice);
+    let rules = choice.load().rules;
     let outputs = Outputs::start(args.output.clone(), &clew_notify::Settings::default())?;
     if args.json && outputs.has_standard_out() {
         anyhow::bail!(
@@ -39,18 +43,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         );
     }
     let monitor = outputs.monitor();
-    let hangup = (!args.output.is_empty()).then(Hangup::on_signal).transpose()?;
+    let hangup = Hangup::on_signal()?;
     let mut metrics = Metrics::default();
     metrics.rules_loaded = rules.len() as u64;
     let state = state_directory(args.state.as_deref())?;
     let store = Store::open(&state).context("cannot open the store")?;
     let mut source = Source::open(args);
-    let engine = match store.load_snapshot()? {
+    let mut engine = match store.load_snapshot()? {
         Some(snapshot) if matches!(source, Source::Sensor(_)) => resume(rules, &snapshot),
         _ => Engine::new(rules, Settings::default()),
     };
-    if let Source::Sensor(sensor) = &source {
-        narrow(sensor, &engine, args)?;
+    engine.set_rule_rate(args.rules.rule_rate);
+    if let (Source::Sensor(sensor), None) = (&mut source, &args.record) {
+        narrow(sensor, &engine)?;
     }
     let status = Status {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -71,6 +76,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         sink: Sink::start(store, Some(page), ways),
         monitor: monitor.clone(),
         hangup,
+        reload,
         figures: Figures::of(status),
         metrics,
         publisher,
@@ -101,10 +107,7 @@ fn tell_losses(monitor: &Monitor) {
 
 /// Leaves in the kernel what the engine does not read, and says what that is. A tape keeps all, for
 /// rules to come.
-fn narrow(sensor: &Sensor, engine: &Engine, args: &RunArgs) -> Result<()> {
-    if args.record.is_some() {
-        return Ok(());
-    }
+fn narrow(sensor: &mut Sensor, engine: &Engine) -> Result<()> {
     let interest = engine.interest();
     sensor.set_interest(&interest)?;
     let left_out = clew_sensor::left_out(&interest);
@@ -114,8 +117,13 @@ fn narrow(sensor: &Sensor, engine: &Engine, args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
+fn rule_figures((rule, tally): (&str, Tally)) -> RuleFigures {
+    let Tally { matches, suppressed, .. } = tally;
+    RuleFigures { rule: rule.to_owned(), matches, suppressed }
+}
+
 /// The engine as it was left, or a new one where its state cannot be read.
-fn resume(rules: clew_rules::RuleSet, snapshot: &[u8]) -> Engine {
+fn resume(rules: RuleSet, snapshot: &[u8]) -> Engine {
     match State::read(snapshot) {
         Ok(state) => Engine::resume(rules, state),
         Err(error) => {
@@ -211,7 +219,8 @@ struct Watch {
     tape: Option<Recorder>,
     sink: Sink,
     monitor: Monitor,
-    hangup: Option<Hangup>,
+    hangup: Hangup,
+    reload: Reload,
     figures: Figures,
     metrics: Metrics,
     publisher: Publisher,
@@ -229,11 +238,27 @@ impl Watch {
             self.take_in(&events)?;
             self.show_figures()?;
             self.keep_state()?;
-            if self.hangup.as_ref().is_some_and(Hangup::take) {
+            let rules = if self.hangup.take() {
                 self.monitor.reopen();
+                self.reload.again()
+            } else {
+                self.reload.at_change()
+            };
+            if let Some(rules) = rules {
+                self.take_rules(rules, source)?;
             }
         }
         Ok(())
+    }
+
+    /// Judges by other rules from now on; what was learned and told stays.
+    fn take_rules(&mut self, rules: RuleSet, source: &mut Source) -> Result<()> {
+        self.metrics.rules_loaded = rules.len() as u64;
+        self.engine.set_rules(rules);
+        match (source, &self.tape) {
+            (Source::Sensor(sensor), None) => narrow(sensor, &self.engine),
+            _ => Ok(()),
+        }
     }
 
     fn take_in(&mut self, events: &[Event]) -> Result<()> {
@@ -273,6 +298,8 @@ impl Watch {
         status.events_per_second = rate;
         status.lost_total = counts.lost;
         status.findings_total = counts.findings;
+        status.suppressed_total = counts.suppressed;
+        status.rules = self.engine.tallies().map(rule_figures).collect();
         status.stories_open = stories.stories_open;
         status.outputs = self.monitor.figures();
         self.metrics.stories_open = stories.stories_open;

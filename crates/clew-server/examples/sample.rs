@@ -42,6 +42,8 @@ fn status() -> Status {
         events_total: 81_402_113,
         events_per_second: 48_211.0,
         lost_total: 37,
+        suppressed_total: 0,
+        rules: Vec::new(),
         findings_total: 212,
         stories_open: 5,
         sources: vec!["kernel T0, T0s".to_owned(), "docker".to_owned()],

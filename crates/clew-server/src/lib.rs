@@ -23,4 +23,4 @@ pub use error::ServerError;
 pub use metrics::Metrics;
 pub use server::{Publisher, Server, ServerHandle};
 pub use settings::{Exposure, Settings};
-pub use update::{FindingSummary, Status, Update};
+pub use update::{FindingSummary, RuleFigures, Status, Update};

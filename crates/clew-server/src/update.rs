@@ -63,6 +63,12 @@ pub struct Status {
     pub lost_total: u64,
     /// Findings since the start.
     pub findings_total: u64,
+    /// Matches that made no finding because the rate of their rule was used up.
+    #[serde(default)]
+    pub suppressed_total: u64,
+    /// Each rule that ever matched, by name.
+    #[serde(default)]
+    pub rules: Vec<RuleFigures>,
     /// Stories that may still grow.
     pub stories_open: u64,
     /// What is watched: `kernel T0s`, `docker`.
@@ -76,4 +82,15 @@ pub struct Status {
     pub started: TimestampNs,
     /// Version of the program.
     pub version: String,
+}
+
+/// What became of the matches of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFigures {
+    /// Its name.
+    pub rule: String,
+    /// Events that it matched.
+    pub matches: u64,
+    /// Of these, how many its rate held back.
+    pub suppressed: u64,
 }

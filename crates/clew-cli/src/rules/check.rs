@@ -7,9 +7,9 @@ use clew_rules::Severity;
 use serde::Serialize;
 
 use crate::Exit;
-use crate::args::CheckArgs;
 use crate::engine;
 use crate::print::{self, Form};
+use crate::rules::PathArgs;
 
 #[derive(Serialize)]
 struct Summary {
@@ -21,9 +21,9 @@ struct Summary {
 }
 
 /// Checks the files together, in the order given, as they would be loaded.
-pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
+pub(super) fn check(args: &PathArgs) -> Result<Exit> {
     let form = Form::of_flag(args.json);
-    let files = engine::read_rule_files(&args.files)?;
+    let files = engine::read_rule_files(&args.paths)?;
     let loaded = clew_rules::load(&files, &clew_rules::Options::default());
     let mut out = BufWriter::new(io::stdout().lock());
     for diagnostic in &loaded.diagnostics {

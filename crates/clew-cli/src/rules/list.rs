@@ -1,0 +1,100 @@
+//! `clew rules list`: what each rule is for, where it stands, and whether it runs here.
+
+use std::io::{self, BufWriter, Write};
+
+use anyhow::Result;
+use clew_event::text::escaped;
+use clew_rules::{Options, RuleFacts, Status};
+use serde::Serialize;
+
+use super::{OurPathArgs, shortened};
+use crate::Exit;
+use crate::engine;
+use crate::print::{self, Form};
+
+/// Event types that are named in text; a rule for more is for nearly all.
+const TYPES_SHOWN: usize = 6;
+
+/// One line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    priority: &'static str,
+    source: &'a str,
+    status: &'static str,
+    missing: &'a [String],
+    event_types: Vec<&'static str>,
+    techniques: &'a [String],
+    tags: &'a [String],
+    file: &'a str,
+    line: u32,
+}
+
+/// Lists the rules in the order of their definition.
+pub(super) fn list(args: &OurPathArgs) -> Result<Exit> {
+    let files = engine::files_or_ours(&args.paths)?;
+    let loaded = clew_rules::load(&files, &Options::default());
+    let mut out = BufWriter::new(io::stdout().lock());
+    for facts in &loaded.facts {
+        match Form::of_flag(args.json) {
+            Form::Json => print::json_line(&mut out, "rule", &line(facts))?,
+            Form::Human => show(&mut out, facts)?,
+        }
+    }
+    if !args.json {
+        let count = |status| loaded.facts.iter().filter(|facts| facts.status == status).count();
+        writeln!(
+            out,
+            "{} rules: {} run here, {} ask for what is not provided yet, {} disabled, {} refused",
+            loaded.facts.len(),
+            count(Status::Runs),
+            count(Status::NotRunnable),
+            count(Status::Disabled),
+            count(Status::Refused),
+        )?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn event_types(facts: &RuleFacts) -> Vec<&'static str> {
+    let names = facts.event_types.iter().map(|event_type| event_type.name());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+fn line(facts: &RuleFacts) -> Line<'_> {
+    Line {
+        name: &facts.name,
+        priority: facts.priority.name(),
+        source: &facts.source,
+        status: facts.status.name(),
+        missing: &facts.missing,
+        event_types: event_types(facts),
+        techniques: &facts.techniques,
+        tags: &facts.tags,
+        file: &facts.file,
+        line: facts.line,
+    }
+}
+
+fn show(out: &mut impl Write, facts: &RuleFacts) -> io::Result<()> {
+    let types = event_types(facts);
+    let types = match types.len() {
+        0 => facts.source.clone(),
+        count if TYPES_SHOWN < count => format!("{count} event types"),
+        _ => types.join(" "),
+    };
+    let status = match facts.status {
+        Status::NotRunnable => format!("needs {}", facts.missing.join(", ")),
+        status => status.name().to_owned(),
+    };
+    writeln!(
+        out,
+        "{:<13} {:<58} {:<22} {}",
+        facts.priority.name(),
+        shortened(&escaped(facts.name.as_bytes()), 58),
+        facts.techniques.join(" "),
+        status,
+    )?;
+    writeln!(out, "{:<13} {}:{}  {types}", "", escaped(facts.file.as_bytes()), facts.line)
+}
