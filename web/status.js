@@ -7,6 +7,13 @@ function figure(label, value, attributes = {}) {
   return h("div", attributes, h("dd", {}, value), h("dt", {}, label));
 }
 
+/** What outputs could not bring to its place, with the reason of each. */
+function notSent(outputs) {
+  const lines = outputs.reduce((sum, output) => sum + output.failed + output.dropped, 0);
+  const reasons = outputs.map((output) => `${output.name}: ${output.last_error ?? "no room"}`);
+  return figure("not sent", count(lines), { class: "is-lossy", title: reasons.join("\n") });
+}
+
 /** Draws the status into `line`. */
 export function drawStatus(line, status, isConnected) {
   if (!isConnected) {
@@ -19,12 +26,14 @@ export function drawStatus(line, status, isConnected) {
     return;
   }
   const lost = status.lost_total;
+  const unsent = status.outputs.filter((output) => output.failed + output.dropped > 0);
   line.replaceChildren(
     figure("events/s", count(status.events_per_second)),
     figure("lost", count(lost), {
       class: lost > 0 ? "is-lossy" : null,
       title: lost > 0 ? "Lost events lower what the stories can claim" : null,
     }),
+    ...(unsent.length > 0 ? [notSent(unsent)] : []),
     figure(noun(status.findings_total, "finding", "findings"), count(status.findings_total)),
     figure(noun(status.stories_open, "story", "stories"), count(status.stories_open)),
   );

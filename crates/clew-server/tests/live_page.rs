@@ -6,6 +6,7 @@ mod fixture;
 
 use browser::Browser;
 use clew_event::Story;
+use clew_notify::OutputFigures;
 use clew_server::{Server, Settings, Status, Update};
 use client::{filled_store, serve, settings};
 
@@ -49,6 +50,23 @@ fn a_new_story_and_the_status_appear_by_themselves() -> Outcome {
     page.until("document.querySelector('.latest-rule') !== null");
     server.publish(Update::Status(Status { lost_total: 37, ..Status::default() }));
     page.until("document.querySelector('#status .is-lossy dd')?.textContent === '37'");
+    Ok(())
+}
+
+#[test]
+fn what_an_output_could_not_send_is_shown_with_the_reason() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let server = serve(clew_store::Store::open(folder.path())?.reader()?);
+    let Some(mut page) = Browser::open(&server.url()) else { return Ok(()) };
+    page.until("document.querySelectorAll('#status dd').length === 4");
+    let last_error = Some("the answer is 503".to_owned());
+    let name = "http:https://h".to_owned();
+    let failing = OutputFigures { name, failed: 2, dropped: 3, last_error, ..Default::default() };
+    let outputs = vec![OutputFigures::default(), failing];
+    server.publish(Update::Status(Status { outputs, ..Status::default() }));
+    page.until("document.querySelector('#status .is-lossy dd')?.textContent === '5'");
+    let reason = page.value("document.querySelector('#status .is-lossy').title");
+    assert_eq!(reason, "http:https://h: the answer is 503");
     Ok(())
 }
 
