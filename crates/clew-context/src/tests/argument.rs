@@ -202,7 +202,10 @@ fn kernel_calls_show_what_they_ask_for() {
 #[test]
 fn an_argument_is_asked_by_name_or_number_and_gives_the_meaning() {
     let executed = Executed {
-        flags: ExecutedFlags::WRITABLE | ExecutedFlags::UPPER_LAYER | ExecutedFlags::MEMFD,
+        flags: ExecutedFlags::WRITABLE
+            | ExecutedFlags::UPPER_LAYER
+            | ExecutedFlags::MEMFD
+            | ExecutedFlags::LOWER_LAYER,
         filename: "./x".into(),
         ..program("x", "./x -v")
     };
@@ -210,7 +213,7 @@ fn an_argument_is_asked_by_name_or_number_and_gives_the_meaning() {
     let context = observed([&exec]);
     let view = context.view(&exec);
     let check = |name: &str, expected: &str| assert_eq!(shown(&view, name), expected, "{name}");
-    check("evt.arg.flags", "\"EXE_WRITABLE|EXE_UPPER_LAYER|EXE_FROM_MEMFD\"");
+    check("evt.arg.flags", "\"EXE_WRITABLE|EXE_UPPER_LAYER|EXE_FROM_MEMFD|EXE_LOWER_LAYER\"");
     check("evt.arg.filename", "\"./x\"");
     check("evt.arg[1]", "\"./x\"");
     check("evt.arg[13]", "\"x\"");

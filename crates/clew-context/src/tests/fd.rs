@@ -336,6 +336,45 @@ fn a_datagram_names_its_socket_without_connecting_it() {
 }
 
 #[test]
+fn an_answer_is_no_new_name_but_a_question_is() {
+    let from = |local: &str, remote: &str, expected: &Expect| {
+        let receive = socket(SocketOperation::Receive, 9, local, remote);
+        check(EventType::Recvfrom, EventKind::Socket(receive), &["fd.name_changed"], expected);
+    };
+    from(
+        "10.0.0.5:40000",
+        "203.0.113.9:53",
+        &expect![[r#"
+        fd.name_changed = false
+    "#]],
+    );
+    from(
+        "10.0.0.5:53",
+        "203.0.113.9:40000",
+        &expect![[r#"
+        fd.name_changed = true
+    "#]],
+    );
+}
+
+#[test]
+fn a_socket_that_listens_everywhere_is_one_address_for_rules() {
+    let mut listen = socket(SocketOperation::Listen, 0, "[::]:8080", "");
+    listen.endpoints.family = Endpoints::INET6;
+    check(
+        EventType::Listen,
+        EventKind::Socket(listen),
+        &["fd.name", "fd.ip", "fd.net", "fd.sip"],
+        &expect![[r#"
+        fd.name = ":::8080"
+        fd.ip = 0.0.0.0
+        fd.net = 0.0.0.0
+        fd.sip = ::
+    "#]],
+    );
+}
+
+#[test]
 fn a_socket_put_on_standard_input_keeps_its_ends() {
     let duplicate = |local: &str, remote: &str| {
         let endpoints = socket(SocketOperation::Connect, 0, local, remote).endpoints;
