@@ -9,6 +9,7 @@ use clew_event::finding::{Finding, Priority};
 use clew_event::story::{Severity, Story};
 use clew_event::text::escaped;
 use clew_event::{Complaint, TimestampNs};
+use clew_notify::Line;
 use serde::Serialize;
 
 /// For whom.
@@ -45,14 +46,6 @@ pub(crate) struct Summary {
     /// From the first event to the last, by the clock of the events, so that two replays of a
     /// tape print the same.
     pub(crate) seconds: f64,
-}
-
-/// A line of the machine interface: the value with its type before it.
-#[derive(Serialize)]
-struct Line<'a, T> {
-    r#type: &'a str,
-    #[serde(flatten)]
-    value: &'a T,
 }
 
 /// Writes one line of the machine interface.

@@ -95,6 +95,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     })
 }
 
+/// The end of the status line, where outputs could not send everything.
+fn unsent_text(unsent: u64) -> String {
+    if unsent == 0 { String::new() } else { format!("  {unsent} not sent") }
+}
+
 /// Says on standard error what outputs did not bring to its place.
 fn tell_losses(monitor: &Monitor) {
     for OutputFigures { name, sent, failed, dropped, last_error, .. } in monitor.figures() {
@@ -302,17 +307,22 @@ impl Watch {
         status.rules = self.engine.tallies().map(rule_figures).collect();
         status.stories_open = stories.stories_open;
         status.outputs = self.monitor.figures();
+        self.metrics.findings_suppressed = counts.suppressed;
         self.metrics.stories_open = stories.stories_open;
         self.metrics.stories_told = stories.stories_told;
         self.metrics.outputs.clone_from(&status.outputs);
         self.publisher.publish_metrics(self.metrics.clone());
+        let unsent = status.outputs.iter().map(|output| output.failed + output.dropped).sum();
         self.sink.status(status.clone())?;
         if !self.is_quiet {
             let mut err = std::io::stderr();
             write!(
                 err,
-                "\r\x1b[K{rate:.0} events/s  {} lost  {} findings  {} stories",
-                counts.lost, counts.findings, stories.stories_told
+                "\r\x1b[K{rate:.0} events/s  {} lost  {} findings  {} stories{}",
+                counts.lost,
+                counts.findings,
+                stories.stories_told,
+                unsent_text(unsent)
             )?;
             err.flush()?;
         }

@@ -32,6 +32,8 @@ pub struct Metrics {
     batches: Batches,
     /// Rules that judge.
     pub rules_loaded: u64,
+    /// Matches that were held back because their rule had more than its rate.
+    pub findings_suppressed: u64,
     /// Stories that may still grow.
     pub stories_open: u64,
     /// Stories ever told.
@@ -120,6 +122,9 @@ impl Metrics {
         for ((rule, priority), count) in &self.findings {
             page.sample(&[("rule", rule), ("priority", priority.name())], *count);
         }
+        let help = "Matches held back because their rule had more than its rate.";
+        page.family("clew_findings_suppressed_total", Kind::Counter, help);
+        page.sample(&[], self.findings_suppressed);
         page.family("clew_stories_open", Kind::Gauge, "Stories that may still grow.");
         page.sample(&[], self.stories_open);
         page.family("clew_stories_told_total", Kind::Counter, "Stories told.");
