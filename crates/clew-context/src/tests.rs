@@ -4,3 +4,4 @@ mod argument;
 pub(crate) mod builders;
 mod fd;
 mod properties;
+mod record;
