@@ -3,8 +3,9 @@
 //! `falco` is what Falco writes with `json_output` (`formats.cpp` of Falco 0.45): the keys
 //! `hostname`, `output`, `output_fields`, `priority`, `rule`, `source`, `tags`, `time`.
 //! falcosidekick reads exactly these (`types.FalcoPayload` of its version 2): `time` as RFC 3339,
-//! `priority` as one of the eight names, `output_fields` as an object, and it answers 400 where
-//! `rule`, `priority` or `output` is empty.
+//! `priority` as one of the eight names, `output_fields` as an object. It answers 400 where `rule`,
+//! `priority`, `time` or `output_fields` is empty (`FalcoPayload.Check`), and expects
+//! `k8s.ns.name` and `k8s.pod.name` to be strings or null (`newFalcoPayload`).
 
 use std::sync::Arc;
 
@@ -150,6 +151,12 @@ mod tests {
              \"rule\":\"Shadow read\",\"source\":\"syscall\",\"tags\":[\"T1003.008\",\
              \"container\"],\"time\":\"2025-11-24T16:00:00.000000007Z\"}"
         );
+    }
+
+    #[test]
+    fn an_alert_without_fields_still_has_its_time_among_them() {
+        let alert = falco_alert(&Finding { output_fields: BTreeMap::new(), ..finding() });
+        assert_eq!(alert["output_fields"], json!({ "evt.time": 1_764_000_000_000_000_007_u64 }));
     }
 
     #[test]
