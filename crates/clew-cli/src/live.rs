@@ -55,7 +55,7 @@ impl Stop {
     }
 }
 
-/// Set when the files of outputs are to be opened anew, as a rotation asks by SIGHUP.
+/// Set by SIGHUP: rules are to be read again, and files of outputs opened anew.
 #[derive(Clone, Debug)]
 pub(crate) struct Hangup(Arc<AtomicBool>);
 

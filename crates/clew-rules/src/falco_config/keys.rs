@@ -40,7 +40,7 @@ const KEYS: &[(&str, Taken)] = &[
     ("log_level", No(LOGGING)),
     ("log_stderr", No(LOGGING)),
     ("log_syslog", No(LOGGING)),
-    ("metrics", No("figures are at /api/status of the page")),
+    ("metrics", No("figures are always at /metrics of the page, for Prometheus")),
     ("output_timeout", No(OUTPUT)),
     ("outputs_queue", No("queues are bounded, and what they drop is counted")),
     ("plugins", No("sources are built in, there are no plugins to load")),
