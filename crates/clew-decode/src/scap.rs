@@ -19,6 +19,7 @@ mod block;
 mod bytes;
 mod container;
 mod descriptors;
+mod environment;
 mod files;
 mod flags;
 mod life;

@@ -12,6 +12,7 @@ use clew_event::process::{
 };
 use clew_event::{Actor, CgroupId, EventKind, EventType, ProcessKey, Text};
 
+use super::environment::without_secrets;
 use super::flags;
 use super::machine::{Machine, Waiting};
 use super::record::Record;
@@ -244,7 +245,7 @@ impl Machine {
             surroundings: Some(Box::new(Surroundings {
                 permitted: record.unsigned(21).unwrap_or(0),
                 inheritable: record.unsigned(20).unwrap_or(0),
-                environment: Text::from(record.bytes(15).unwrap_or_default()),
+                environment: without_secrets(record.bytes(15).unwrap_or_default()),
                 exe_ctime_ns: record.unsigned(24).unwrap_or(0),
                 exe_mtime_ns: record.unsigned(25).unwrap_or(0),
                 ..Surroundings::default()

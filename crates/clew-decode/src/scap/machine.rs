@@ -232,7 +232,7 @@ impl Machine {
             surroundings: Some(Box::new(Surroundings {
                 permitted: listed.permitted,
                 inheritable: listed.inheritable,
-                environment: Text::from(listed.environment),
+                environment: super::environment::without_secrets(listed.environment),
                 exe_ctime_ns: listed.ctime_ns,
                 exe_mtime_ns: listed.mtime_ns,
                 ..Surroundings::default()
