@@ -93,7 +93,7 @@ int BPF_PROG(on_datagram, struct pt_regs *regs, long result)
 		put_address(s, &record->given, ARGUMENT_4(regs), (u32)ARGUMENT_5(regs));
 	} else {
 		/* `sendmmsg` begins with the same struct; its first message is told. */
-		struct user_msghdr message = {};
+		struct given_msghdr message = {};
 		bpf_probe_read_user(&message, sizeof(message), (const void *)ARGUMENT_1(regs));
 		put_address(s, &record->given, (u64)message.msg_name, (u32)message.msg_namelen);
 	}

@@ -49,6 +49,11 @@ enum cgroup_subsys_id {
 	pids_cgrp_id = 11,
 };
 
+/* What callers hand over in user memory; fixed layouts of include/uapi. */
+struct open_how {
+	u64 flags, mode, resolve;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
@@ -293,13 +298,81 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+/* io_uring: what a request is made of. The structs of the single operations lie at the start of
+ * the request. */
+struct filename {
+	const char *name;
+};
+
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_rename {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_unlink {
+	int dfd, flags;
+	struct filename *filename;
+};
+
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_rsrc_node {
+	unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+	unsigned int nr;
+	struct io_rsrc_node **nodes;
+};
+
+struct io_file_table {
+	struct io_rsrc_data data;
+};
+
+struct io_ring_ctx {
+	unsigned int flags;
+	struct io_file_table file_table;
+};
+
+struct io_cqe {
+	s32 res;
+	int fd;
+};
+
+struct io_kiocb {
+	struct file *file;
+	u8 opcode;
+	u64 flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+};
+
 #pragma clang attribute pop
 
 /* What callers hand over in user memory; fixed layouts of include/uapi. */
-struct open_how {
-	u64 flags, mode, resolve;
-};
-
 struct user_msghdr {
 	void *msg_name;
 	int msg_namelen;

@@ -14,6 +14,9 @@
 #error "registers and numbers of system calls are those of x86-64"
 #endif
 
+#ifdef CALLS_ARE_32_BIT
+#include "lib/compat.h"
+#else
 #define ARGUMENT_0(regs) ((regs)->di)
 #define ARGUMENT_1(regs) ((regs)->si)
 #define ARGUMENT_2(regs) ((regs)->dx)
@@ -23,6 +26,8 @@
 /* Set in the number of a call of the x32 ABI, which otherwise has the same numbers. */
 #define X32_BIT 0x40000000
 #define NUMBER(regs) ((u32)(regs)->orig_ax & ~X32_BIT)
+#define given_msghdr user_msghdr
+#endif
 #define AT_FDCWD -100
 
 #define O_ACCMODE 03
@@ -40,13 +45,18 @@ struct {
 	__type(value, u32);
 } interest SEC(".maps");
 
-/* Whether calls like this one are wanted. `flags` are those of an open, else 0. */
-static __always_inline bool is_wanted(struct pt_regs *regs, u32 flags, long result)
+/* Whether calls of that number are wanted. `flags` are those of an open, else 0. */
+static __always_inline bool is_number_wanted(u32 number, u32 flags, long result)
 {
-	u32 number = NUMBER(regs);
 	u32 *classes = bpf_map_lookup_elem(&interest, &number);
 	u32 class = (flags & O_ACCMODE) + (result < 0 ? CLASS_FAILED : 0);
 	return classes && *classes & (1u << class);
+}
+
+/* Whether calls like this one are wanted. */
+static __always_inline bool is_wanted(struct pt_regs *regs, u32 flags, long result)
+{
+	return is_number_wanted(NUMBER(regs), flags, result);
 }
 
 /* Begins a record on the call that the current task returns from; 0 where none is wanted. */

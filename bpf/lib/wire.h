@@ -28,7 +28,7 @@
 #define KIND_FILE 9
 /* A call on a socket. */
 #define KIND_SOCKET 10
-/* A system call of a 32-bit program: counted, not decoded. */
+/* A system call by the 32-bit entry that is of interest and not decoded: counted only. */
 #define KIND_COMPAT 11
 /* Number of kinds, unused 0 included: the length of each counter array. */
 #define KINDS 12
@@ -88,6 +88,8 @@
 #define TEXT_START_MAX 16383
 /* System call numbers that a program may be attached to. */
 #define SYSCALLS_MAX 512
+/* Calls within the 32-bit `socketcall`; a power of two. */
+#define SOCKETCALLS_MAX 32
 
 /* Where in the record a text lies, and what had to be left out of it. */
 struct clew_text {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CLANG: &str = "clang-19";
-const OBJECTS: [&str; 4] = ["t0", "t0s", "trial_t1", "trial_t2"];
+const OBJECTS: [&str; 6] = ["t0", "t0s", "t0c", "uring", "trial_t1", "trial_t2"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bpf").canonicalize()?;

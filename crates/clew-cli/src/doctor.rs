@@ -18,6 +18,8 @@ const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Serialize)]
 struct Check {
     name: String,
+    /// The sensor's tier that needs it; empty where it is more general.
+    tier: &'static str,
     is_available: bool,
     /// True where Clew cannot watch the machine at all without it.
     is_needed: bool,
@@ -27,11 +29,17 @@ struct Check {
     fix: String,
 }
 
+/// One thing that cannot be seen here.
+#[derive(Debug, Serialize)]
+struct BlindSpot {
+    sentence: String,
+}
+
 /// Looks at everything and says what it found.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
     let form = Form::of_flag(args.json);
     let mut out = io::stdout().lock();
-    let checks = checks();
+    let (checks, blind_spots) = checks();
     for check in &checks {
         match form {
             Form::Json => print::json_line(&mut out, "check", check)?,
@@ -48,6 +56,12 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
             }
         }
     }
+    for sentence in blind_spots {
+        match form {
+            Form::Json => print::json_line(&mut out, "blind_spot", &BlindSpot { sentence })?,
+            Form::Human => writeln!(out, "blind    {sentence}")?,
+        }
+    }
     let is_able = checks.iter().all(|check| check.is_available || !check.is_needed);
     if form == Form::Human && !is_able {
         writeln!(out, "Clew cannot watch this machine yet; it can replay tapes.")?;
@@ -55,9 +69,12 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
     Ok(if is_able { Exit::Done } else { Exit::Unable })
 }
 
-fn checks() -> Vec<Check> {
-    let sensor = clew_sensor::probe().into_iter().map(|capability| Check {
+/// What was looked at, and what cannot be seen.
+fn checks() -> (Vec<Check>, Vec<String>) {
+    let found = clew_sensor::probe();
+    let sensor = found.capabilities.into_iter().map(|capability| Check {
         name: capability.name,
+        tier: capability.tier,
         is_available: capability.is_available,
         is_needed: capability.is_needed,
         reason: capability.reason,
@@ -66,12 +83,13 @@ fn checks() -> Vec<Check> {
     let runtimes =
         clew_sensor::containers::probe(RUNTIME_PATIENCE).into_iter().map(|runtime| Check {
             name: runtime.name,
+            tier: "",
             is_available: runtime.is_available,
             is_needed: false,
             reason: runtime.reason,
             fix: runtime.fix,
         });
-    sensor.chain(runtimes).chain([left_out()]).collect()
+    (sensor.chain(runtimes).chain([left_out()]).collect(), found.blind_spots)
 }
 
 /// What the rules that come with Clew let the sensor leave in the kernel.
@@ -85,6 +103,7 @@ fn left_out() -> Check {
         format!("no rule that comes with Clew reads {}", left_out.join(", "))
     };
     Check {
+        tier: "T0s",
         name: "calls left in the kernel".to_owned(),
         is_available: true,
         is_needed: false,

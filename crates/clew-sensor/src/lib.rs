@@ -3,12 +3,13 @@
 //! Reading order: [`sensor`] (what callers use), `tier` (BPF objects, loaded by trial), `rings`
 //! (both ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
 //! drop counted), `node`, `cgroups` and `processes` (what was there before), [`mod@probe`] (what
-//! this machine allows), [`containers`] (what container runtimes tell). `sys` alone holds unsafe
-//! code.
+//! this machine allows), `blind` (what is not seen), [`containers`] (what container runtimes
+//! tell). `sys` alone holds unsafe code.
 //!
 //! Invariant: for each kind of record, offered = seen + counted as lost.
 #![deny(unsafe_code)]
 
+mod blind;
 pub mod cgroups;
 pub mod containers;
 pub mod losses;
@@ -22,6 +23,6 @@ mod sys;
 mod tier;
 
 pub use losses::Totals;
-pub use probe::{Capability, is_root, probe};
+pub use probe::{Capability, Found, is_root, probe};
 pub use sensor::{Injector, Sensor, SensorError, Settings};
 pub use tier::left_out;

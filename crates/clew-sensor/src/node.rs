@@ -5,16 +5,8 @@ use clew_event::{BootId, Text};
 
 use crate::rings::Clock;
 
-/// What cannot be seen on any kernel by these tiers.
-const ALWAYS_BLIND: &str = "File and socket operations through io_uring are not seen.";
-
 /// The first event of a stream: this boot of this machine.
 pub(crate) fn started(tiers: Vec<String>, blind_spots: Vec<String>) -> NodeStarted {
-    let mut blind_spots = blind_spots;
-    // 2: nobody may use it (Documentation/admin-guide/sysctl/kernel.rst).
-    if read("/proc/sys/kernel/io_uring_disabled") != "2" {
-        blind_spots.push(ALWAYS_BLIND.to_owned());
-    }
     NodeStarted {
         boot: boot(),
         hostname: Text::from(read("/proc/sys/kernel/hostname")),

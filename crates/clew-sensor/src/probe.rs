@@ -1,5 +1,6 @@
 //! What this machine allows the sensor to do, and what would allow more.
 
+use crate::blind;
 use crate::tier::{RingSizes, T0, T0s, try_t1, try_t2};
 
 /// One thing that the sensor may or may not do here.
@@ -19,19 +20,34 @@ pub struct Capability {
     pub fix: String,
 }
 
+/// What a machine allows, and what cannot be seen on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Each thing that was tried.
+    pub capabilities: Vec<Capability>,
+    /// What cannot be seen, in sentences.
+    pub blind_spots: Vec<String>,
+}
+
 /// Tries everything out; loads programs, attaches none.
 #[must_use]
-pub fn probe() -> Vec<Capability> {
+pub fn probe() -> Found {
     let mut found = vec![privilege(), btf()];
     let sizes = RingSizes { priority: 1 << 16, bulk: 1 << 16 };
     let t0 = T0::load(sizes);
     let t0s = t0.as_ref().ok().map(T0s::load);
     found.push(tier("processes and cgroups", "T0", t0.map(drop)));
-    let t0s = t0s.unwrap_or_else(|| Err(unloaded())).map(drop);
-    found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s));
+    let t0s = t0s.unwrap_or_else(|| Err(unloaded()));
+    if let Ok(loaded) = &t0s {
+        let compat = loaded.compat_refusal();
+        found.push(part("system calls by the 32-bit entry", "T0s", compat, "5.12"));
+        found.push(part("requests through io_uring", "T0s", loaded.uring_refusal(), "6.3"));
+    }
+    let blind_spots = blind::all(t0s.as_ref());
+    found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s.map(drop)));
     found.push(later("cheaper hooks (fentry)", "T1", try_t1()));
     found.push(later("denial in the kernel (BPF LSM)", "T2", try_t2()));
-    found
+    Found { capabilities: found, blind_spots }
 }
 
 /// True for the user who may do everything in this user namespace.
@@ -70,6 +86,18 @@ fn tier(name: &str, tier: &'static str, loaded: Result<(), libbpf_rs::Error>) ->
     capability(name, tier, is_available, (&reason, fix))
 }
 
+/// A part of a tier that its kernel may refuse.
+fn part(
+    name: &str,
+    tier: &'static str,
+    refusal: Option<&libbpf_rs::Error>,
+    since: &str,
+) -> Capability {
+    let reason = refusal.map_or_else(|| "loads".to_owned(), |error| format!("refused: {error}"));
+    let fix = format!("run as root on a kernel of {since} or later with BTF");
+    capability(name, tier, refusal.is_none(), (&reason, &fix))
+}
+
 /// A tier that has no programs yet beside the one that tries it.
 fn later(name: &str, tier: &'static str, tried: Result<(), libbpf_rs::Error>) -> Capability {
     let reason = match tried {
@@ -106,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_says_why_and_how_to_get_it() {
-        for found in probe() {
+        for found in probe().capabilities {
             assert!(!found.reason.is_empty(), "{found:?}");
             let is_later = found.tier == "T1" || found.tier == "T2";
             assert!(found.is_available || is_later || !found.fix.is_empty(), "{found:?}");

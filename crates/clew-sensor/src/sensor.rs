@@ -22,7 +22,7 @@ use crate::order::Order;
 use crate::rings::{Clock, Rings, Wait};
 use crate::sys::Ring;
 use crate::tier::{self, RingSizes, T0, T0s};
-use crate::{node, processes};
+use crate::{blind, node, processes};
 
 /// Events of other watchers that wait for the next poll; a sender waits when there are more.
 pub const INJECTED_EVENTS_MAX: usize = 1024;
@@ -157,10 +157,9 @@ impl Sensor {
         let sizes =
             RingSizes { priority: settings.priority_ring_bytes, bulk: settings.bulk_ring_bytes };
         let mut t0 = T0::load(sizes).map_err(SensorError::Refused)?;
-        let (mut t0s, blind_spots) = match T0s::load(&t0) {
-            Ok(tier) => (Some(tier), Vec::new()),
-            Err(error) => (None, vec![blind_spot_without_t0s(&error)]),
-        };
+        let loaded = T0s::load(&t0);
+        let blind_spots = blind::refused(loaded.as_ref());
+        let mut t0s = loaded.ok();
         let clock = Clock;
         let hierarchy = Hierarchy::detect();
         configure(&t0, &hierarchy, settings)?;
@@ -363,13 +362,6 @@ impl Sensor {
     fn is_initial_namespace(&self) -> bool {
         self.t0.configuration().is_ok_and(|config| config.own_tgid == std::process::id())
     }
-}
-
-fn blind_spot_without_t0s(error: &libbpf_rs::Error) -> String {
-    format!(
-        "Files, sockets, credentials and calls on the kernel are not seen: the kernel refused \
-         tier T0s ({error})."
-    )
 }
 
 fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), SensorError> {

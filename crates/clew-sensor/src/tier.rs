@@ -8,11 +8,15 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use clew_decode::kernel::syscall;
 use clew_event::EventType;
 use clew_event::interest::InterestSet;
+use clew_wire::limits::SYSCALLS_MAX;
 use clew_wire::record::Config;
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
 
 static T0_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0.bpf.o"));
 static T0S_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0s.bpf.o"));
+
+static T0C_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0c.bpf.o"));
+static URING_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/uring.bpf.o"));
 
 static TRIAL_T1_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t1.bpf.o"));
 static TRIAL_T2_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t2.bpf.o"));
@@ -42,10 +46,13 @@ pub(crate) struct T0 {
     attached: Vec<Link>,
 }
 
-/// A loaded tier T0s: system calls.
+/// A loaded tier T0s: system calls, and where the kernel allows it those by the 32-bit entry and
+/// requests through io_uring.
 #[derive(Debug)]
 pub(crate) struct T0s {
     object: Object,
+    compat: Result<Object, libbpf_rs::Error>,
+    uring: Result<Object, libbpf_rs::Error>,
     attached: Vec<Link>,
 }
 
@@ -103,27 +110,38 @@ impl T0 {
 impl T0s {
     /// Loads the programs onto the maps of `t0` and fills the table of handlers.
     pub(crate) fn load(t0: &T0) -> Result<Self, libbpf_rs::Error> {
-        let mut open = open(T0S_OBJECT)?;
-        for mut map in open.maps_mut() {
-            if let Some(name) = map.name().to_str().filter(|name| SHARED_MAPS.contains(name)) {
-                let shared = t0.map(name)?;
-                map.reuse_fd(shared.as_fd())?;
-            }
+        let object = load_sharing(T0S_OBJECT, SHARED_MAPS, |name| t0.map(name))?;
+        let compat_handlers = map(&object, "compat_handlers")?;
+        for &(number, _) in syscall::COMPAT {
+            set_program(&compat_handlers, number, &object, "on_compat")?;
         }
-        let object = open.load()?;
-        let compat = map(&object, "compat_handlers")?;
-        for &number in syscall::COMPAT {
-            set_program(&compat, number, &object, "on_compat")?;
+        for &number in [syscall::SOCKETCALL].iter().chain(syscall::COMPAT_COUNTED) {
+            set_program(&compat_handlers, number, &object, "on_compat")?;
         }
-        let tier = Self { object, attached: Vec::new() };
+        let shared = [SHARED_MAPS, &["interest", "quiet"]].concat();
+        let shared_map = |name: &str| t0.map(name).or_else(|_| map(&object, name));
+        let compat = load_sharing(T0C_OBJECT, &shared, shared_map)
+            .and_then(|compat| lead_compat_calls(&compat_handlers, compat));
+        let uring = load_sharing(URING_OBJECT, &shared, shared_map);
+        let tier = Self { object, compat, uring, attached: Vec::new() };
         tier.set_interest(&InterestSet::everything())?;
         Ok(tier)
     }
 
+    /// Why calls by the 32-bit entry are only counted, where they are.
+    pub(crate) fn compat_refusal(&self) -> Option<&libbpf_rs::Error> {
+        self.compat.as_ref().err()
+    }
+
+    /// Why requests through io_uring are not seen, where they are not.
+    pub(crate) fn uring_refusal(&self) -> Option<&libbpf_rs::Error> {
+        self.uring.as_ref().err()
+    }
+
     /// Hands up calls of these classes only; a call of which none is wanted has no handler.
     ///
-    /// Changes of credentials are handed up in any case, and calls by the 32-bit entry, whose
-    /// numbers are others, are counted as before.
+    /// Changes of credentials are handed up in any case. Calls by the 32-bit entry and requests
+    /// through io_uring ask for the same classes.
     pub(crate) fn set_interest(&self, wanted: &InterestSet) -> Result<(), libbpf_rs::Error> {
         let handlers = map(&self.object, "handlers")?;
         let interest = map(&self.object, "interest")?;
@@ -143,6 +161,11 @@ impl T0s {
     /// Lets the programs run.
     pub(crate) fn attach(&mut self) -> Result<(), libbpf_rs::Error> {
         self.attached = vec![attach(&self.object, "on_sys_exit")?];
+        if let Ok(uring) = &self.uring {
+            for name in ["on_uring_submit", "on_uring_complete"] {
+                self.attached.push(attach(uring, name)?);
+            }
+        }
         Ok(())
     }
 
@@ -228,6 +251,49 @@ fn open(object: &[u8]) -> Result<OpenObject, libbpf_rs::Error> {
     // What libbpf prints goes to standard error past every caller; the error value tells enough.
     libbpf_rs::set_print(None);
     ObjectBuilder::default().open_memory(object)
+}
+
+/// Loads an object onto maps that others brought.
+fn load_sharing(
+    object: &[u8],
+    shared: &[&str],
+    of_others: impl Fn(&str) -> Result<MapHandle, libbpf_rs::Error>,
+) -> Result<Object, libbpf_rs::Error> {
+    let mut open = open(object)?;
+    for mut map in open.maps_mut() {
+        if let Some(name) = map.name().to_str().filter(|name| shared.contains(name)) {
+            let shared = of_others(name)?;
+            map.reuse_fd(shared.as_fd())?;
+        }
+    }
+    open.load()
+}
+
+/// Leads calls by the 32-bit entry to the programs of `compat`.
+fn lead_compat_calls(table: &MapHandle, compat: Object) -> Result<Object, libbpf_rs::Error> {
+    let numbers = map(&compat, "compat_numbers")?;
+    let inner = map(&compat, "socketcall_handlers")?;
+    let name_of = |native: u32| {
+        let found = syscall::REPORTED.iter().find(|(number, _)| *number == native);
+        found.and_then(|(_, event_type)| handler(*event_type))
+    };
+    let note = |key: u32, native: u32| {
+        numbers.update(&key.to_ne_bytes(), &native.to_ne_bytes(), MapFlags::ANY)
+    };
+    for &(place, native) in syscall::SOCKETCALLS {
+        note(SYSCALLS_MAX + place, native)?;
+        if let Some(name) = name_of(native) {
+            set_program(&inner, place, &compat, name)?;
+        }
+    }
+    for &(number, native) in syscall::COMPAT {
+        note(number, native)?;
+        if let Some(name) = name_of(native) {
+            set_program(table, number, &compat, name)?;
+        }
+    }
+    set_program(table, syscall::SOCKETCALL, &compat, "on_socketcall")?;
+    Ok(compat)
 }
 
 fn attach(object: &Object, name: &str) -> Result<Link, libbpf_rs::Error> {

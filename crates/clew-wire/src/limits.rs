@@ -37,7 +37,7 @@ constants! {
     KIND_FILE: u16 = 9;
     /// A call on a socket.
     KIND_SOCKET: u16 = 10;
-    /// A system call of a 32-bit program: counted, not decoded.
+    /// A system call by the 32-bit entry that is of interest and not decoded: counted only.
     KIND_COMPAT: u16 = 11;
     /// Number of kinds, unused 0 included: the length of each counter array.
     KINDS: u16 = 12;
@@ -104,6 +104,8 @@ constants! {
     TEXT_START_MAX: u32 = 16_383;
     /// System call numbers that a program may be attached to.
     SYSCALLS_MAX: u32 = 512;
+    /// Calls within the 32-bit `socketcall`; a power of two.
+    SOCKETCALLS_MAX: u32 = 32;
 }
 
 /// Bytes of the largest record: the last text begins at its bound and is as long as allowed.
@@ -156,5 +158,6 @@ mod tests {
         // A component has at most 255 bytes and its slash.
         const { assert!(PATH_COMPONENTS_MAX * 256 >= PATH_BYTES_MAX) };
         const { assert!(462 < SYSCALLS_MAX) };
+        const { assert!(SOCKETCALLS_MAX.is_power_of_two()) };
     }
 }

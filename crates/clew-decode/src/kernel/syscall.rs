@@ -67,13 +67,80 @@ pub const REPORTED: &[(u32, EventType)] = &[
     (452, EventType::Fchmodat),
 ];
 
-/// Numbers of the same calls in the 32-bit ABI, where they are only counted.
-pub const COMPAT: &[u32] = &[
-    5, 8, 9, 10, 11, 15, 21, 23, 26, 38, 39, 40, 41, 46, 52, 63, 70, 71, 83, 94, 102, 128, 164,
-    170, 185, 203, 204, 208, 210, 213, 214, 215, 216, 217, 283, 295, 296, 301, 302, 303, 304, 306,
-    310, 330, 345, 346, 350, 353, 356, 357, 358, 359, 361, 362, 363, 364, 369, 370, 374, 429, 437,
-    452,
+/// Numbers of the same calls in the 32-bit ABI, each with that of x86-64.
+pub const COMPAT: &[(u32, u32)] = &[
+    (5, 2),
+    (8, 85),
+    (9, 86),
+    (10, 87),
+    (15, 90),
+    (21, 165),
+    (23, 105),
+    (26, 101),
+    (38, 82),
+    (39, 83),
+    (40, 84),
+    (41, 32),
+    (46, 106),
+    (52, 166),
+    (63, 33),
+    (70, 113),
+    (71, 114),
+    (83, 88),
+    (94, 91),
+    (128, 175),
+    (138, 122),
+    (139, 123),
+    (164, 117),
+    (170, 119),
+    (185, 126),
+    (203, 113),
+    (204, 114),
+    (208, 117),
+    (210, 119),
+    (213, 105),
+    (214, 106),
+    (215, 122),
+    (216, 123),
+    (217, 155),
+    (283, 246),
+    (295, 257),
+    (296, 258),
+    (301, 263),
+    (302, 264),
+    (303, 265),
+    (304, 266),
+    (306, 268),
+    (310, 272),
+    (330, 292),
+    (345, 307),
+    (346, 308),
+    (350, 313),
+    (353, 316),
+    (356, 319),
+    (357, 321),
+    (359, 41),
+    (361, 49),
+    (362, 42),
+    (363, 50),
+    (364, 288),
+    (369, 44),
+    (370, 46),
+    (374, 323),
+    (429, 429),
+    (437, 437),
+    (452, 452),
 ];
+
+/// Calls within the 32-bit `socketcall` (`linux/net.h`), each with its number on x86-64.
+pub const SOCKETCALLS: &[(u32, u32)] =
+    &[(1, 41), (2, 49), (3, 42), (4, 50), (5, 43), (11, 44), (16, 46), (18, 288), (20, 307)];
+
+/// Number of `socketcall`.
+pub const SOCKETCALL: u32 = 102;
+
+/// Calls of the 32-bit ABI that are of interest and not decoded: the old `umount` of one argument.
+pub const COMPAT_COUNTED: &[u32] = &[22];
 
 const FORK: u32 = 57;
 const VFORK: u32 = 58;
@@ -111,9 +178,24 @@ mod tests {
     #[test]
     fn the_tables_are_sorted_and_within_the_bound() {
         assert!(REPORTED.is_sorted_by(|a, b| a.0 < b.0), "the search needs order");
-        assert!(COMPAT.is_sorted_by(|a, b| a < b));
-        let last = REPORTED.iter().map(|call| call.0).chain(COMPAT.iter().copied()).max();
+        assert!(COMPAT.is_sorted_by(|a, b| a.0 < b.0));
+        let last = REPORTED.iter().map(|call| call.0).chain(COMPAT.iter().map(|call| call.0)).max();
         assert!(last.is_some_and(|last| last < clew_wire::limits::SYSCALLS_MAX));
+        let inner_max = SOCKETCALLS.iter().map(|call| call.0).max();
+        assert!(inner_max.is_some_and(|last| last < clew_wire::limits::SOCKETCALLS_MAX));
+    }
+
+    #[test]
+    fn every_call_of_the_32_bit_abi_is_told_as_one_that_is_reported() {
+        for (compat, native) in COMPAT.iter().chain(SOCKETCALLS) {
+            assert!(reported(*native).is_some(), "{compat} {native}");
+        }
+        let name = |number| {
+            let found = COMPAT.iter().find(|(compat, _)| *compat == number);
+            found.and_then(|(_, native)| reported(*native))
+        };
+        assert_eq!(name(5), Some(EventType::Open));
+        assert_eq!(name(362), Some(EventType::Connect));
     }
 
     #[test]

@@ -93,20 +93,22 @@ fn a_ring_of_a_size_that_cannot_be_is_refused_by_name() {
     }
 }
 
-/// `dup(-1)` by the 32-bit entry, as a 64-bit program may call it to slip past.
+/// System call `number` by the 32-bit entry, as a 64-bit program may call it to slip past.
 #[cfg(target_arch = "x86_64")]
-fn dup_by_the_32_bit_entry() -> i64 {
-    const DUP: i64 = 41;
-    let mut result = DUP;
-    // SAFETY: the call reads no memory and fails with EBADF; `rbx`, which holds its argument, is
-    // put back, and the registers that this entry does not keep are named as lost.
+fn call_by_the_32_bit_entry(number: i64, arguments: [i64; 3]) -> i64 {
+    let mut result = number;
+    let [first, second, third] = arguments;
+    // SAFETY: the calls of these tests take no valid pointer, so they neither read nor write
+    // memory; `rbx`, which holds an argument, is put back, and the registers that this entry does
+    // not keep are named as lost.
     unsafe {
         std::arch::asm!(
-            "xchg {argument}, rbx",
+            "xchg {first}, rbx",
             "int 0x80",
-            "xchg {argument}, rbx",
-            argument = inout(reg) -1_i64 => _,
+            "xchg {first}, rbx",
+            first = inout(reg) first => _,
             inout("rax") result,
+            in("rcx") second, in("rdx") third,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _,
         );
     }
@@ -115,14 +117,15 @@ fn dup_by_the_32_bit_entry() -> i64 {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn a_call_by_the_32_bit_entry_is_counted_and_told() {
+fn a_call_by_the_32_bit_entry_that_is_not_decoded_is_counted_and_told() {
     let settings = Settings { is_runtime_watched: false, ..Settings::default() };
     let Some((mut sensor, _turn)) = start(settings) else { return };
     let before = sensor.totals().lost[usize::from(KIND_COMPAT)];
-    const EBADF: i64 = 9;
-    let result = dup_by_the_32_bit_entry();
+    const EFAULT: i64 = 14;
+    const UMOUNT: i64 = 22;
+    let result = call_by_the_32_bit_entry(UMOUNT, [-1, 0, 0]);
     // Without CONFIG_IA32_EMULATION the entry itself faults, so that this line is not reached.
-    assert_eq!(result & 0xffff_ffff, (1 << 32) - EBADF);
+    assert_eq!(result & 0xffff_ffff, (1 << 32) - EFAULT);
     assert!(sensor.totals().lost[usize::from(KIND_COMPAT)] > before);
     let mut events = Vec::new();
     let end = Instant::now() + PATIENCE;
@@ -130,6 +133,30 @@ fn a_call_by_the_32_bit_entry_is_counted_and_told() {
         EventKind::Lost(lost) => lost.record.as_bytes() == b"compat",
         _ => false,
     };
+    while !events.iter().any(is_told) {
+        assert!(Instant::now() < end, "not told in {PATIENCE:?}");
+        sensor.poll(Duration::from_millis(50), &mut events).expect("polls");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_call_by_the_32_bit_entry_is_told_as_if_it_were_the_64_bit_one() {
+    const SOCKET: i64 = 359;
+    const AF_INET: i64 = 2;
+    const SOCK_DGRAM: i64 = 2;
+    let settings =
+        Settings { is_self_reported: true, is_runtime_watched: false, ..Settings::default() };
+    let Some((mut sensor, _turn)) = start(settings) else { return };
+    let descriptor = call_by_the_32_bit_entry(SOCKET, [AF_INET, SOCK_DGRAM, 0]);
+    assert!(descriptor >= 0, "{descriptor}");
+    let is_told = |event: &Event| {
+        event.event_type == EventType::Socket
+            && event.actor.is_some_and(|actor| actor.process.pid == std::process::id())
+            && matches!(&event.kind, EventKind::Socket(socket) if socket.result == descriptor)
+    };
+    let mut events = Vec::new();
+    let end = Instant::now() + PATIENCE;
     while !events.iter().any(is_told) {
         assert!(Instant::now() < end, "not told in {PATIENCE:?}");
         sensor.poll(Duration::from_millis(50), &mut events).expect("polls");

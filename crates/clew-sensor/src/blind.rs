@@ -1,0 +1,85 @@
+//! What cannot be seen here, in sentences: told with the node, and by `clew doctor`.
+//!
+//! `lab/evasion/verify` accepts an unseen evasion only where one of these sentences owns up to it,
+//! so they name what is not seen, and not merely what is missing.
+
+use crate::tier::T0s;
+
+/// What no kernel lets these tiers see, beside what the tiers say of themselves.
+const LIMITS: [&str; 4] = [
+    "A file that is opened below a bind mount is told by the path it has there: only the mount \
+     itself names where it comes from.",
+    "A file that is opened by a second hard link is told by that name: only the making of the link \
+     names the first one.",
+    "Paths of calls that rename, link, remove or change a name are those that the caller gave, read \
+     when the call returns: another thread may have changed them.",
+    "A descriptor that another thread replaces before the open returns is told by the file that \
+     replaced it.",
+];
+
+/// What stories have to say: the parts that the kernel refused, and what io_uring may hide.
+pub(crate) fn refused(t0s: Result<&T0s, &libbpf_rs::Error>) -> Vec<String> {
+    let t0s = match t0s {
+        Ok(tier) => tier,
+        Err(error) => {
+            return vec![format!(
+                "Files, sockets, credentials and calls on the kernel are not seen: the kernel \
+                 refused tier T0s ({error})."
+            )];
+        }
+    };
+    let mut sentences = Vec::new();
+    if let Some(error) = t0s.compat_refusal() {
+        sentences.push(format!(
+            "System calls by the 32-bit entry, `socketcall` among them, are counted and not told: \
+             the kernel refused their programs ({error})."
+        ));
+    }
+    // 2: nobody may use it (Documentation/admin-guide/sysctl/kernel.rst).
+    let disabled = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+    if disabled.is_ok_and(|level| level.trim() == "2") {
+        return sentences;
+    }
+    sentences.push(match t0s.uring_refusal() {
+        Some(error) => format!(
+            "File and socket operations through io_uring are not seen: the kernel refused their \
+             programs ({error})."
+        ),
+        None => {
+            "Through io_uring only opens, connections and changes of names are seen.".to_owned()
+        }
+    });
+    sentences
+}
+
+/// Everything that the doctor says.
+pub(crate) fn all(t0s: Result<&T0s, &libbpf_rs::Error>) -> Vec<String> {
+    let mut sentences = refused(t0s);
+    let Ok(tier) = t0s else { return sentences };
+    sentences.extend(LIMITS.map(str::to_owned));
+    if tier.uring_refusal().is_none() {
+        sentences.push(
+            "An open through io_uring whose completion the caller withholds is told by its name, \
+             with links not followed and without its result."
+                .to_owned(),
+        );
+    }
+    if tier.compat_refusal().is_none() {
+        sentences
+            .push("The old 32-bit `umount` of one argument is counted and not told.".to_owned());
+    }
+    sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_system_calls_nothing_else_is_said() {
+        let error = libbpf_rs::Error::from(std::io::Error::other("no"));
+        let said = all(Err(&error));
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("tier T0s (no)"), "{said:?}");
+    }
+}
