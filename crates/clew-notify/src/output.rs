@@ -156,8 +156,15 @@ mod tests {
     use std::time::Instant;
 
     use clew_event::{Priority, TimestampNs};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
+
+    fn note(line: &str) -> Note {
+        let time = TimestampNs::default();
+        Note { line: line.into(), priority: Priority::Warning, time, subject: "finding" }
+    }
 
     /// Fails as often as it is told, then takes everything.
     struct Failing {
@@ -175,12 +182,50 @@ mod tests {
         }
     }
 
+    /// Does one thing after the other, and then takes everything.
+    struct Scripted(std::vec::IntoIter<Result<Delivered, Failure>>);
+
+    impl Channel for Scripted {
+        fn deliver(&mut self, _: &Note) -> Result<Delivered, Failure> {
+            self.0.next().unwrap_or(Ok(Delivered::Whole))
+        }
+    }
+
+    fn outcome() -> impl Strategy<Value = Result<Delivered, Failure>> {
+        prop_oneof![
+            Just(Ok(Delivered::Whole)),
+            Just(Ok(Delivered::Cut)),
+            Just(Err(Failure::Passing("busy".to_owned()))),
+            Just(Err(Failure::Lasting("no".to_owned()))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_accounted_for_whatever_the_way_out_does(
+            outcomes in vec(outcome(), 0..64),
+            lines in 0_u64..32,
+            has_time in any::<bool>(),
+        ) {
+            let shared = Shared::new("test".into());
+            for _ in 0..lines {
+                shared.push(note("a"));
+            }
+            let span = if has_time { Duration::from_secs(60) } else { Duration::ZERO };
+            shared.queue.close(Instant::now() + span);
+            shared.push(note("late"));
+            work(Box::new(Scripted(outcomes.into_iter())), &shared, Duration::ZERO);
+            let OutputFigures { sent, failed, dropped, queued, cut, .. } = shared.figures();
+            prop_assert_eq!(sent + failed + dropped, lines + 1);
+            prop_assert!(queued == 0 && cut <= sent && 1 <= dropped);
+            prop_assert!(has_time || dropped == lines + 1);
+        }
+    }
+
     fn check(failures: u32, failure: Failure, expected: (u64, u64, u64)) {
         let shared = Shared::new("test".into());
         for line in ["a", "b"] {
-            let time = TimestampNs::default();
-            let priority = Priority::Warning;
-            shared.push(Note { line: line.into(), priority, time, subject: "finding" });
+            shared.push(note(line));
         }
         shared.queue.close(Instant::now() + Duration::from_secs(60));
         work(Box::new(Failing { failures, failure }), &shared, Duration::from_millis(1));
