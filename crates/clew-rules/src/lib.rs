@@ -1,15 +1,14 @@
 //! Rules in Falco's language: read, checked, compiled and judged.
 //!
 //! Reading order: [`mod@load`] (files in, a [`RuleSet`] and [`Diagnostic`]s out), [`Rule`] and
-//! [`RuleSet`] (which rules an event matches, and what they say of it), [`alert`] (the JSON that
-//! consumers of Falco know), [`explain`] (why a rule matches, or does not).
+//! [`RuleSet`] (which rules an event matches, and what they say of it), [`explain`] (why a rule
+//! matches, or does not).
 //!
 //! Invariant: pure. Text of files is handed in, values are asked of a
 //! [`FieldSource`](clew_event::FieldSource), and nothing here knows where either comes from. A
 //! mistake in one rule is a diagnostic and costs that rule only.
 #![forbid(unsafe_code)]
 
-pub mod alert;
 mod collect;
 mod compile;
 mod condition;
@@ -17,7 +16,7 @@ pub mod diagnostic;
 pub mod explain;
 pub mod falco_config;
 mod fields;
-mod interest;
+pub mod interest;
 mod items;
 mod judge;
 pub mod load;
