@@ -29,8 +29,6 @@ pub struct FalcoConfig {
     pub priority_min: Priority,
     /// How many rules may match one event.
     pub matching: Matching,
-    /// How alerts are written as JSON.
-    pub json: JsonShape,
     /// What became of each key, in the order of the files.
     pub notes: Vec<KeyNote>,
 }
@@ -43,35 +41,7 @@ impl Default for FalcoConfig {
             append_output: Vec::new(),
             priority_min: Priority::Debug,
             matching: Matching::First,
-            json: JsonShape::default(),
             notes: Vec::new(),
-        }
-    }
-}
-
-/// Which parts alerts have as JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JsonShape {
-    /// Alerts are JSON and not text.
-    pub is_json: bool,
-    /// They have the whole line as `output`.
-    pub has_output: bool,
-    /// They have the line without time and priority as `message`.
-    pub has_message: bool,
-    /// They have `output_fields`.
-    pub has_output_fields: bool,
-    /// They have `tags`.
-    pub has_tags: bool,
-}
-
-impl Default for JsonShape {
-    fn default() -> Self {
-        Self {
-            is_json: false,
-            has_output: true,
-            has_message: false,
-            has_output_fields: true,
-            has_tags: true,
         }
     }
 }
@@ -175,13 +145,6 @@ impl FalcoConfig {
                     return Err(reader.wrong(value, reason));
                 }
             },
-            "json_output" => self.json.is_json = reader.flag(value)?,
-            "json_include_output_property" => self.json.has_output = reader.flag(value)?,
-            "json_include_message_property" => self.json.has_message = reader.flag(value)?,
-            "json_include_output_fields_property" => {
-                self.json.has_output_fields = reader.flag(value)?;
-            }
-            "json_include_tags_property" => self.json.has_tags = reader.flag(value)?,
             _ => {}
         }
         self.notes.push(reader.note(key, value, taken));
@@ -322,18 +285,24 @@ impl<'a> Reader<'a> {
     }
 
     fn note(&self, key: &Node, value: &Node, taken: Taken) -> KeyNote {
+        let name = key.key_text().unwrap_or_default();
         let is_off = value.get("enabled").and_then(Node::key_text) == Some("false");
         let (is_taken, reason) = match taken {
             Taken::Yes(reason) => (true, reason),
             Taken::No(_) if is_off => (true, "it is off there, too"),
+            Taken::No(_) if keys::is_so_here(name, value.key_text().unwrap_or_default()) => {
+                (true, "it is so here anyway")
+            }
             Taken::No(reason) => (false, reason),
         };
+        let text_of = |part: &str| self.text(value.get(part)?).ok();
+        let option = keys::output_option(name, &text_of).filter(|_| !is_taken);
         KeyNote {
-            key: key.key_text().unwrap_or_default().to_owned(),
+            key: name.to_owned(),
             file: self.file.name.clone(),
             line: key.place.line,
             is_taken,
-            reason: reason.to_owned(),
+            reason: option.unwrap_or_else(|| reason.to_owned()),
         }
     }
 }

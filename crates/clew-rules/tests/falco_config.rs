@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use clew_event::Priority;
-use clew_rules::falco_config::{ConfigError, FalcoConfig, JsonShape, continuations};
+use clew_rules::falco_config::{ConfigError, FalcoConfig, continuations};
 use clew_rules::{AppendOutput, Matching, Selection, Selector, SourceFile};
 
 const MAIN: &str = "\
@@ -33,6 +33,7 @@ grpc:
   enabled: false
 http_output:
   enabled: true
+  url: http://a/?b=1,2
 engin: x
 ";
 
@@ -55,8 +56,6 @@ fn rules_their_selection_and_additions_are_taken_over() {
     assert_eq!(config.rules_files, ["/etc/falco/falco_rules.yaml", "/opt/rules.d"]);
     assert_eq!(config.priority_min, Priority::Informational);
     assert_eq!(config.matching, Matching::All);
-    let shape = JsonShape { is_json: true, has_tags: false, ..JsonShape::default() };
-    assert_eq!(config.json, shape);
     let entry = |is_enabled, selector| Selection { is_enabled, selector };
     let all = Selector::Name("*".into());
     let network = Selector::Tag("network".into());
@@ -83,8 +82,11 @@ fn every_key_is_told_with_what_became_of_it() {
     assert_eq!(config.notes.len(), 11);
     assert_eq!(note("rules_files"), (6, true, "rule files and directories, in order"));
     assert_eq!(note("grpc"), (24, true, "it is off there, too"));
-    assert_eq!(note("http_output"), (26, false, "say it with `clew run --output`"));
-    assert_eq!(note("engin"), (28, false, "Falco has no such key that Clew knows of"));
+    let option = "say it with `clew run --output 'http:http://a/?b=1,,2,format=falco'`";
+    assert_eq!(note("http_output"), (26, false, option));
+    let shape = "outputs with `format=falco` have the shape of Falco's defaults";
+    assert_eq!(note("json_include_tags_property"), (12, false, shape));
+    assert_eq!(note("engin"), (29, false, "Falco has no such key that Clew knows of"));
 }
 
 #[test]
@@ -116,7 +118,8 @@ fn a_mistake_is_told_with_its_line() {
     check("x\n", "falco.yaml:1: a configuration has to be a mapping of keys");
     check("a: 1\npriority: loud\n", "falco.yaml:2: `loud` is no priority");
     check("rule_matching: some\n", "falco.yaml:1: `rule_matching` is `some`, not `first` or `all`");
-    check("json_output: 7\n", "falco.yaml:1: `7` is not `true` or `false`");
+    let suggested = "append_output:\n- suggested_output: 7\n";
+    check(suggested, "falco.yaml:2: `7` is not `true` or `false`");
     check(
         "rules:\n- off: {tag: x}\n",
         "falco.yaml:2: write `- enable:` or `- disable:` with `rule: NAME` or `tag: NAME`",

@@ -9,7 +9,7 @@ pub(super) enum Taken {
 
 use Taken::{No, Yes};
 
-const SHAPE: &str = "goes with outputs in Falco's form";
+const SHAPE: &str = "outputs with `format=falco` have the shape of Falco's defaults";
 const OUTPUT: &str = "say it with `clew run --output`";
 const KERNEL: &str = "Clew's sensor chooses its hooks and buffers itself; see `clew doctor`";
 const LOGGING: &str = "Clew logs to standard error only";
@@ -30,11 +30,11 @@ const KEYS: &[(&str, Taken)] = &[
     ("grpc", No("there is no gRPC interface")),
     ("grpc_output", No("there is no gRPC interface")),
     ("http_output", No(OUTPUT)),
-    ("json_include_message_property", Yes(SHAPE)),
-    ("json_include_output_fields_property", Yes(SHAPE)),
-    ("json_include_output_property", Yes(SHAPE)),
-    ("json_include_tags_property", Yes(SHAPE)),
-    ("json_output", Yes(SHAPE)),
+    ("json_include_message_property", No(SHAPE)),
+    ("json_include_output_fields_property", No(SHAPE)),
+    ("json_include_output_property", No(SHAPE)),
+    ("json_include_tags_property", No(SHAPE)),
+    ("json_output", No("say it with `clew run --output stdout,format=falco`")),
     ("libs_logger", No(LOGGING)),
     ("load_plugins", No("sources are built in, there are no plugins to load")),
     ("log_level", No(LOGGING)),
@@ -60,6 +60,37 @@ const KEYS: &[(&str, Taken)] = &[
     ("watch_config_files", Yes("rule files are always watched, and read again at SIGHUP")),
     ("webserver", No("the page is served at `clew run --listen`")),
 ];
+
+/// True where a value says what is so here anyway.
+pub(super) fn is_so_here(key: &str, value: &str) -> bool {
+    match key {
+        "json_include_output_property"
+        | "json_include_output_fields_property"
+        | "json_include_tags_property" => value == "true",
+        "json_include_message_property"
+        | "buffered_outputs"
+        | "time_format_iso_8601"
+        | "buffer_format_base64" => value == "false",
+        _ => false,
+    }
+}
+
+/// The option of `clew run` that sends to where an output of the configuration sends.
+pub(super) fn output_option(key: &str, text_of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    // A comma of a value is written twice.
+    let text = |name: &str| text_of(name).map(|text| text.replace(',', ",,"));
+    let target = match key {
+        "syslog_output" => "syslog".to_owned(),
+        "file_output" => format!("file:{}", text("filename")?),
+        "http_output" => format!("http:{}", text("url")?),
+        "program_output" => {
+            let keep = if text("keep_alive").as_deref() == Some("true") { ",keep=yes" } else { "" };
+            format!("program:{}{keep}", text("program")?)
+        }
+        _ => return None,
+    };
+    Some(format!("say it with `clew run --output '{target},format=falco'`"))
+}
 
 /// What becomes of a key.
 pub(super) fn lookup(key: &str) -> Taken {
