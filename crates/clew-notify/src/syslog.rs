@@ -2,6 +2,9 @@
 //!
 //! The message is the JSON line. Over TCP each message has its length before it (octet counting),
 //! so that no line break can split it. A datagram has a limit: what is longer is cut, and counted.
+//!
+//! UDP has no answer. Where nobody listens on the other end, the kernel may say so with the next
+//! datagram: that one is tried again, and the one before was lost though it counts as sent.
 
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
