@@ -54,9 +54,9 @@ impl Installation {
         Options {
             matching: *matching,
             priority_min: *priority_min,
-            includes_disabled: false,
             selection: selection.clone(),
             append_output: append_output.clone(),
+            ..Options::default()
         }
     }
 

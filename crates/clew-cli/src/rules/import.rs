@@ -94,7 +94,8 @@ fn show_keys(out: &mut impl Write, installation: &Installation) -> io::Result<()
         let lines: Vec<String> = notes
             .map(|note| {
                 let (key, file) = (escaped(note.key.as_bytes()), escaped(note.file.as_bytes()));
-                format!("  {key:<36} {}   [{file}:{}]", note.reason, note.line)
+                let reason = escaped(note.reason.as_bytes());
+                format!("  {key:<36} {reason}   [{file}:{}]", note.line)
             })
             .collect();
         if !lines.is_empty() {
