@@ -13,7 +13,7 @@ use std::fmt;
 mod parse;
 mod text;
 
-pub use text::unescaped;
+pub use text::{plain_length, unescaped};
 
 /// Deepest nesting that is read; Kubernetes objects nest about 20 deep.
 pub const JSON_DEPTH_MAX: usize = 128;
@@ -196,7 +196,11 @@ impl<'j, 'a> Value<'j, 'a> {
     /// True for a string that says `text`.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        self.string().is_some_and(|string| *string == *text.as_bytes())
+        let raw = self.raw();
+        let Some((b'"', rest)) = raw.split_first() else { return false };
+        let inside = rest.strip_suffix(b"\"").unwrap_or_default();
+        inside == text.as_bytes() && !text.contains('\\')
+            || inside.len() != text.len() && *unescaped(inside) == *text.as_bytes()
     }
 
     fn children(self, of: Kind) -> impl Iterator<Item = Self> {

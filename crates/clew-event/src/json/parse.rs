@@ -1,5 +1,6 @@
 //! From bytes to the index, in one pass without recursion.
 
+use super::text::plain_length;
 use super::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JsonError, Kind, Node};
 
 /// What may stand next.
@@ -123,18 +124,15 @@ impl Parser<'_> {
     fn string(&mut self) -> Result<(), JsonError> {
         let mut end = self.at + 1;
         loop {
-            let rest = self.text.get(end..).unwrap_or_default();
-            let Some(found) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
-            else {
-                return Err(self.error("a text has no end"));
-            };
-            match rest.get(found) {
+            end += plain_length(self.text.get(end..).unwrap_or_default());
+            match self.text.get(end) {
                 Some(b'"') => {
-                    self.push(Kind::String, end + found + 1);
+                    self.push(Kind::String, end + 1);
                     return Ok(());
                 }
-                Some(b'\\') => end += found + 2,
-                _ => return Err(self.error("a text has an unescaped control character")),
+                Some(b'\\') => end += 2,
+                Some(_) => return Err(self.error("a text has an unescaped control character")),
+                None => return Err(self.error("a text has no end")),
             }
         }
     }
@@ -152,8 +150,10 @@ impl Parser<'_> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.iter().position(|byte| !of_number(byte)).unwrap_or(rest.len());
-        let digits = rest.get(..length).and_then(|digits| std::str::from_utf8(digits).ok());
-        if digits.is_none_or(|digits| digits.parse::<f64>().is_err()) {
+        let digits = rest.get(..length).unwrap_or_default();
+        let is_plain = digits.iter().all(u8::is_ascii_digit);
+        let is_number = |digits: &str| digits.parse::<f64>().is_ok();
+        if !is_plain && !std::str::from_utf8(digits).is_ok_and(is_number) {
             return Err(self.error("a number cannot be read"));
         }
         self.push(Kind::Number, self.at + length);

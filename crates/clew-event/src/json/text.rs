@@ -4,6 +4,30 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+/// How many bytes at the start are neither a quote, nor a backslash, nor a control character.
+///
+/// Eight bytes at a time: most texts in records are short, and most bytes are in texts.
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // The highest bit of each byte that is zero, exact up to the first one.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let below_blank = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let found = below_blank | quotes | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return at * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let plain = rest.iter().position(is_special).unwrap_or(rest.len());
+    words.len() * 8 + plain
+}
+
 /// What a JSON text between its quotes means. A broken escape stays as it stands; half of a pair
 /// of surrogates becomes U+FFFD.
 #[must_use]
@@ -158,6 +182,20 @@ mod tests {
         check(r"\u+123", r"\u+123");
         check(r"\q", r"\q");
         check("\\", "\\");
+    }
+
+    #[test]
+    fn plain_bytes_end_at_the_first_special_one() {
+        for special in [b'"', b'\\', b'\n', 0, 0x1f] {
+            for length in 0..40 {
+                let mut text = vec![b' '; 60];
+                text[..length].fill(0xff);
+                text[length] = special;
+                text[length + 1..].fill(b'"');
+                assert_eq!(plain_length(&text), length, "{special}");
+                assert_eq!(plain_length(&text[..length]), length);
+            }
+        }
     }
 
     #[test]
