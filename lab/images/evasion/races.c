@@ -8,26 +8,37 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define TRIES_MAX 4000
-#define EXECS_MAX 100
-#define CONNECTS_MAX 100
+#define TRIES_MAX 40000
+#define EXECS_MAX 1000
+#define CONNECTS_MAX 2000
 #define FLOOD_COUNT 200000
 #define REUSES_MAX 50
 
 static char shared[16];
 static const char secrets[2][16] = { SECRET, "/etc/passwd" };
 static const char programs[2][16] = { PROGRAM, "/bin/nothing" };
-static volatile int is_over;
+/* The racing thread has begun; it shall stop. */
+static volatile int has_begun, is_over;
+
+static void race(void *(*flip)(void *), const void *choices, pthread_t *thread)
+{
+	pthread_create(thread, NULL, flip, (void *)choices);
+	while (!has_begun)
+		sched_yield();
+}
 
 static void *flip_path(void *given)
 {
 	const char (*choices)[16] = given;
 
-	for (unsigned turn = 0; !is_over; turn++)
+	for (unsigned turn = 0; !is_over; turn++) {
 		memcpy(shared, choices[turn & 1], sizeof(*choices));
+		has_begun = turn > 1;
+	}
 	return NULL;
 }
 
@@ -40,7 +51,7 @@ int race_open(void)
 
 	memcpy(shared, secrets[1], sizeof(shared));
 	stat(SECRET, &secret);
-	pthread_create(&thread, NULL, flip_path, (void *)secrets);
+	race(flip_path, secrets, &thread);
 	for (int i = 0; i < TRIES_MAX && !is_done; i++) {
 		int file = open(shared, O_RDONLY);
 		if (file < 0)
@@ -59,7 +70,7 @@ int race_exec(void)
 	int is_done = 0;
 
 	memcpy(shared, programs[1], sizeof(shared));
-	pthread_create(&thread, NULL, flip_path, (void *)programs);
+	race(flip_path, programs, &thread);
 	/* The child of vfork shares the memory, so the thread goes on changing it. */
 	for (int i = 0; i < EXECS_MAX && !is_done; i++) {
 		pid_t child = vfork();
@@ -79,8 +90,10 @@ static struct sockaddr_in there = { .sin_family = AF_INET };
 static void *flip_port(void *given)
 {
 	(void)given;
-	for (unsigned turn = 0; !is_over; turn++)
+	for (unsigned turn = 0; !is_over; turn++) {
 		*(volatile in_port_t *)&there.sin_port = htons(turn & 1 ? PEER_PORT : 9);
+		has_begun = turn > 1;
+	}
 	return NULL;
 }
 
@@ -91,7 +104,7 @@ int race_connect(void)
 	int is_done = 0;
 
 	inet_pton(AF_INET, PEER, &there.sin_addr);
-	pthread_create(&thread, NULL, flip_port, NULL);
+	race(flip_port, NULL, &thread);
 	for (int i = 0; i < CONNECTS_MAX && !is_done; i++) {
 		socklen_t size = sizeof(got);
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
