@@ -6,7 +6,8 @@
  * Emits:  struct clew_file on the bulk ring. The path of a file that was opened is read from its
  *         descriptor; all other paths are those given, with the directory they start from.
  * Cost:   per call one copy of the path and about ten reads a path component.
- * Loses:  a record when the ring is full, counted in counts.dropped[KIND_FILE].
+ * Loses:  a record when the ring is full, counted in counts.dropped[KIND_FILE]. An open that user
+ *         space found quiet is kept back, counted in counts.quieted[KIND_FILE].
  */
 #include "lib/call.h"
 
@@ -93,13 +94,16 @@ int BPF_PROG(on_open, struct pt_regs *regs, long result)
 	struct clew_file *record = (struct clew_file *)s->bytes;
 	record->flags = call.flags;
 	record->mode = call.mode;
-	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
 	struct file *file = 0;
 	if (result >= 0)
 		file = file_of(bpf_get_current_task_btf(), result);
-	if (file)
+	if (file) {
 		put_file(s, record, file);
-	else
+		if (is_quiet(s, &record->path, call.flags))
+			return 0;
+	}
+	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
+	if (!file)
 		put_base(s, &record->base, &record->given, call.directory);
 	send(&ring_bulk, s);
 	return 0;

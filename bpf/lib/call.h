@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "lib/quiet.h"
 #include "lib/task.h"
 
 #ifndef __TARGET_ARCH_x86
@@ -30,7 +31,6 @@
 #endif
 #define AT_FDCWD -100
 
-#define O_ACCMODE 03
 /* Bits of classes of calls that failed stand above those of calls that succeeded. */
 #define CLASS_FAILED 4
 

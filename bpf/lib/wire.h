@@ -118,7 +118,7 @@ struct clew_header {
 	__u32 size;
 	/* Nanoseconds since boot, time in suspend included. */
 	__u64 time_ns;
-	/* Counts the records this CPU offered, lost ones too: a hole is a loss. */
+	/* Counts the records this CPU offered: a hole is one that was lost or kept back. */
 	__u64 sequence;
 	/* CPU it happened on. */
 	__u32 cpu;
@@ -461,11 +461,28 @@ struct clew_config {
 	__u32 is_own_reported;
 	/* Hierarchy whose cgroups name containers, `CGROUP_*`. */
 	__u32 cgroup_hierarchy;
+	/* Quiet opens count only where they were marked with this number. */
+	__u32 quiet_generation;
 };
-_Static_assert(sizeof(struct clew_config) == 12, "clew_config");
+_Static_assert(sizeof(struct clew_config) == 16, "clew_config");
 _Static_assert(__builtin_offsetof(struct clew_config, own_tgid) == 0, "own_tgid");
 _Static_assert(__builtin_offsetof(struct clew_config, is_own_reported) == 4, "is_own_reported");
 _Static_assert(__builtin_offsetof(struct clew_config, cgroup_hierarchy) == 8, "cgroup_hierarchy");
+_Static_assert(__builtin_offsetof(struct clew_config, quiet_generation) == 12, "quiet_generation");
+
+/* An open that no rule can match, whoever makes it. */
+struct clew_quiet_key {
+	/* System call number. */
+	__u32 syscall;
+	/* Access mode and `O_DIRECTORY` as given. */
+	__u32 flags;
+	/* Path of the opened file as components (`TEXT_COMPONENTS`), padded with NUL bytes. */
+	__u64 path[15];
+};
+_Static_assert(sizeof(struct clew_quiet_key) == 128, "clew_quiet_key");
+_Static_assert(__builtin_offsetof(struct clew_quiet_key, syscall) == 0, "syscall");
+_Static_assert(__builtin_offsetof(struct clew_quiet_key, flags) == 4, "flags");
+_Static_assert(__builtin_offsetof(struct clew_quiet_key, path) == 8, "path");
 
 /* What one CPU counted since the sensor began. */
 struct clew_counts {
@@ -475,11 +492,14 @@ struct clew_counts {
 	__u64 offered[12];
 	/* Records that found their ring full, by kind. */
 	__u64 dropped[12];
+	/* Records that were kept back because no rule can match them, by kind. */
+	__u64 quieted[12];
 	/* Texts whose memory could not be read. */
 	__u64 unread;
 };
-_Static_assert(sizeof(struct clew_counts) == 208, "clew_counts");
+_Static_assert(sizeof(struct clew_counts) == 304, "clew_counts");
 _Static_assert(__builtin_offsetof(struct clew_counts, sequence) == 0, "sequence");
 _Static_assert(__builtin_offsetof(struct clew_counts, offered) == 8, "offered");
 _Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 104, "dropped");
-_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 200, "unread");
+_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 200, "quieted");
+_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 296, "unread");

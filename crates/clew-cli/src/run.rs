@@ -241,6 +241,9 @@ impl Watch {
             events.clear();
             source.poll(&mut events)?;
             self.take_in(&events)?;
+            if let Source::Sensor(sensor) = source {
+                self.keep_back(sensor, &events);
+            }
             self.show_figures()?;
             self.keep_state()?;
             let rules = if self.hangup.take() {
@@ -254,6 +257,14 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// Lets the kernel keep back what no rule can match. A sensor that was not narrowed, as for a
+    /// tape, keeps back nothing.
+    fn keep_back(&self, sensor: &mut Sensor, events: &[Event]) {
+        for event in events {
+            sensor.quiet(event, || self.engine.is_quiet(event));
+        }
     }
 
     /// Judges by other rules from now on; what was learned and told stays.

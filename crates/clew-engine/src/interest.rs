@@ -1,10 +1,12 @@
 //! Which system calls the engine reads: what the sensor need not hand up may stay in the kernel.
 //!
 //! What rules can match is asked of them. The rest is listed here, in one place: calls that change
-//! what later events are seen through, and calls that stories read themselves.
+//! what later events are seen through, and calls that stories read themselves. Neither reads opens,
+//! so an open that no rule can match may be kept back by its path.
 
-use clew_event::EventType;
-use clew_event::interest::{CallClasses, InterestSet};
+use clew_event::file::FileOperation;
+use clew_event::interest::{CallClass, CallClasses, InterestSet};
+use clew_event::{Event, EventKind, EventType};
 use clew_rules::RuleSet;
 
 use crate::Engine;
@@ -50,6 +52,19 @@ impl Engine {
     #[must_use]
     pub fn interest(&self) -> InterestSet {
         of_rules(&self.rules)
+    }
+
+    /// True for the open of a file that no loaded rule can match, whoever opens that path with
+    /// that access: the kernel need not tell of it again until the rules change.
+    #[must_use]
+    pub fn is_quiet(&self, event: &Event) -> bool {
+        let EventKind::File(file) = &event.kind else { return false };
+        if file.operation != FileOperation::Open || file.result < 0 {
+            return false;
+        }
+        let class = CallClass::of_call(event.event_type, file.flags, file.result);
+        let view = self.context.view(event);
+        self.rules.excludes(event.event_type, KERNEL_SOURCE, class, &view)
     }
 }
 

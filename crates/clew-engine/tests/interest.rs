@@ -1,11 +1,18 @@
 //! What the engine does not ask for would have changed nothing.
-#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test may panic, read where shared data lie, and say that it skips"
+)]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clew_engine::{Engine, Output, Settings};
 use clew_event::file::{FileEvent, FileId, FileOperation};
 use clew_event::interest::{CallClass, InterestSet};
+use clew_event::process::Executed;
 use clew_event::socket::{SocketEvent, SocketOperation};
 use clew_event::{Actor, Event, EventId, EventKind, EventType, ProcessKey, TimestampNs};
 use clew_rules::{Options, RuleSet, SourceFile, load};
@@ -143,7 +150,7 @@ fn class(event: &Event) -> CallClass {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn what_is_not_asked_for_matches_no_rule(
@@ -165,6 +172,107 @@ proptest! {
                     "{:?}: {:?}", event, output.findings
                 );
             }
+        }
+    }
+}
+
+/// What the kernel knows an open by, as `clew-sensor` tells it.
+type Key = (EventType, u32, String);
+
+fn key(event: &Event) -> Option<Key> {
+    const FLAGS: u32 = 0o200_003;
+    match &event.kind {
+        EventKind::File(file) if file.operation == FileOperation::Open && 0 <= file.result => {
+            Some((event.event_type, file.flags & FLAGS, file.path.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// Programs by which rules tell apart who opens.
+const ACTORS: [&str; 4] = ["sh", "cat", "nginx", "sshd"];
+
+fn exec(number: usize, name: &str) -> Event {
+    let process = ProcessKey { pid: u32::try_from(number).unwrap(), ..ProcessKey::default() };
+    let mut event = of_process(
+        EventType::Execve,
+        EventKind::Executed(Executed {
+            name: name.into(),
+            argv: format!("{name}\0--x\0").into_bytes().into(),
+            exe: format!("/usr/bin/{name}").into(),
+            ..Executed::default()
+        }),
+    );
+    event.actor = Some(Actor { process, ..Actor::default() });
+    event
+}
+
+/// Findings on each event; opens that were found quiet before are left out, as the kernel does.
+fn findings(texts: &[SourceFile], events: &[Event], is_kept: bool) -> (Vec<String>, usize) {
+    let mut engine = engine(texts.to_vec());
+    let mut output = Output::default();
+    for (number, name) in ACTORS.iter().enumerate() {
+        engine.step(&exec(number, name), &mut output);
+    }
+    output.clear();
+    let mut quiet: BTreeSet<Key> = BTreeSet::new();
+    let mut kept_back = 0;
+    for event in events {
+        if is_kept && key(event).is_some_and(|key| quiet.contains(&key)) {
+            kept_back += 1;
+            continue;
+        }
+        engine.step(event, &mut output);
+        if engine.is_quiet(event) {
+            quiet.extend(key(event));
+        }
+    }
+    let told = output.findings.iter();
+    (
+        told.map(|finding| format!("{} {} {:?}", finding.rule, finding.output, finding.events))
+            .collect(),
+        kept_back,
+    )
+}
+
+fn upstream() -> Option<SourceFile> {
+    let shared = std::env::var_os("CLEW_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), Into::into);
+    let path = shared.join("data/falco-rules/falco_rules.yaml");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(SourceFile { name: "falco_rules.yaml".into(), text }),
+        Err(error) => {
+            eprintln!("SKIPPED: Falco's rules beside our own: {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn what_was_found_quiet_never_hides_a_match(
+        events in proptest::collection::vec((on_file(), 0..ACTORS.len(), 0_u32..4), 512),
+    ) {
+        let events: Vec<Event> = (1..).zip(events).map(|(number, (mut event, actor, access))| {
+            let pid = u32::try_from(actor).unwrap();
+            let process = ProcessKey { pid, ..ProcessKey::default() };
+            event.id = EventId(number);
+            event.actor = Some(Actor { process, ..Actor::default() });
+            if let EventKind::File(file) = &mut event.kind {
+                // Few flags, so that the same open comes again.
+                file.flags = if access == 3 { 0o200_000 } else { access };
+            }
+            event
+        }).collect();
+        let others = SourceFile { name: "others".into(), text: OTHERS.into() };
+        let sets = [Some(own_rules()), Some(vec![others]), upstream().map(|file| vec![file])];
+        for texts in sets.into_iter().flatten() {
+            let (all, _) = findings(&texts, &events, false);
+            let (kept, kept_back) = findings(&texts, &events, true);
+            prop_assert_eq!(all, kept);
+            prop_assert!(0 < kept_back);
         }
     }
 }

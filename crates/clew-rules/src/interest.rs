@@ -5,7 +5,7 @@
 //! condition counts as if it might hold.
 
 use clew_event::interest::{CallClass, CallClasses, is_open};
-use clew_event::{EventType, FieldId, Scalar};
+use clew_event::{EventType, FieldId, FieldSource, FieldValue, Scalar};
 
 use crate::RuleSet;
 use crate::judge::possible::{Known, can_hold};
@@ -27,13 +27,54 @@ impl RuleSet {
         }
         classes
     }
+
+    /// True where no rule for `source` can match an event of that class on the file that `fields`
+    /// tell of, whoever makes it: a verdict that may be kept for that file.
+    ///
+    /// Of `fields` only [`OF_PATH`] are asked.
+    #[must_use]
+    pub fn excludes<F: FieldSource>(
+        &self,
+        event_type: EventType,
+        source: &str,
+        class: CallClass,
+        fields: &F,
+    ) -> bool {
+        let Some(program) = self.program(source) else { return true };
+        let known = |slot: Slot| {
+            let field = program.field(slot)?;
+            if !OF_PATH.contains(&field.id) {
+                return known(program, slot, event_type, class);
+            }
+            match fields.field(field.id, &field.argument) {
+                FieldValue::Missing => Some(Known::Missing),
+                FieldValue::One(value) => Some(Known::Exactly(value)),
+                FieldValue::Many(_) => None,
+            }
+        };
+        !program.roots(event_type).iter().any(|(_, root)| can_hold(program, *root, &known))
+    }
 }
+
+/// Fields that the whole path of an opened file and `O_DIRECTORY` decide.
+pub const OF_PATH: [FieldId; 5] = [
+    FieldId::FdName,
+    FieldId::FdDirectory,
+    FieldId::FdFilename,
+    FieldId::FdType,
+    FieldId::FdTypechar,
+];
 
 /// What is known of a field of an event by its class.
 ///
 /// As `clew-context` gives them: `creat` opens neither for reading nor for writing, and a
 /// descriptor of an open that failed is negative or absent.
-fn known(program: &Program, slot: Slot, event_type: EventType, class: CallClass) -> Option<Known> {
+fn known(
+    program: &Program,
+    slot: Slot,
+    event_type: EventType,
+    class: CallClass,
+) -> Option<Known<'static>> {
     let boolean = |holds: bool| Some(Known::Exactly(Scalar::Bool(holds)));
     let is_open = is_open(event_type);
     match program.field(slot)?.id {

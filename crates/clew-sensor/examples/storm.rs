@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use clew_event::interest::InterestSet;
 use clew_event::{Event, EventKind};
 use clew_sensor::{Sensor, Settings, Totals};
 use clew_wire::limits::{KIND_EXEC, KIND_FILE, KINDS, kind_name};
@@ -57,21 +58,37 @@ fn load(arguments: &[String]) -> Result<Load> {
     })
 }
 
-/// What an open and close costs, without and with the sensor, in the same run.
+/// What an open and close costs, without the sensor and with it, in the same run: CPU time of the
+/// caller, so that what else runs on the machine hardly counts.
 struct Tax;
 
 impl Tax {
     fn measure(out: &mut impl Write) -> Result<()> {
-        let bare_ns = Self::pair_ns(None)?;
+        let bare_ns = Self::pair_ns(None, false)?;
         let mut sensor = Sensor::start(Settings::default())?;
-        let watched_ns = Self::pair_ns(Some(&mut sensor))?;
-        let (added, ratio) = (watched_ns - bare_ns, watched_ns / bare_ns);
-        writeln!(out, "open+close: {bare_ns:.0} ns bare, {watched_ns:.0} ns watched")?;
-        writeln!(out, "sensor tax: {added:.0} ns a pair, ratio {ratio:.2}")?;
+        let watched_ns = Self::pair_ns(Some(&mut sensor), false)?;
+        let mut wanted = InterestSet::everything();
+        sensor.set_interest(&wanted)?;
+        let quiet_ns = Self::pair_ns(Some(&mut sensor), true)?;
+        wanted = InterestSet::default();
+        sensor.set_interest(&wanted)?;
+        let unwanted_ns = Self::pair_ns(Some(&mut sensor), false)?;
+        writeln!(out, "open+close bare: {bare_ns:.0} ns")?;
+        for (name, pair_ns) in [
+            ("watched", watched_ns),
+            ("watched, path found quiet", quiet_ns),
+            ("watched, opens not wanted", unwanted_ns),
+        ] {
+            let (added, ratio) = (pair_ns - bare_ns, pair_ns / bare_ns);
+            writeln!(out, "{name}: {pair_ns:.0} ns, {added:.0} ns more a pair, ratio {ratio:.2}")?;
+        }
+        let kept_back = Totals::sum(&sensor.totals().quieted);
+        writeln!(out, "kept back: {kept_back}")?;
         Ok(())
     }
 
-    fn pair_ns(sensor: Option<&mut Sensor>) -> Result<f64> {
+    /// With `is_quiet`, opens that succeed are found quiet as they come.
+    fn pair_ns(sensor: Option<&mut Sensor>, is_quiet: bool) -> Result<f64> {
         let load = Load { seconds: TAX_SPAN.as_secs_f64(), threads: 1, opens_per_second: 0 };
         let child = begin(load)?;
         if let Some(sensor) = sensor {
@@ -79,10 +96,14 @@ impl Tax {
             let mut events = Vec::new();
             while Instant::now() < end {
                 sensor.poll(Duration::from_millis(50), &mut events)?;
+                for event in events.drain(..).filter(|_| is_quiet) {
+                    sensor.quiet(&event, || true);
+                }
                 events.clear();
             }
         }
-        Ok(TAX_SPAN.as_secs_f64() * 1e9 / end(child)?)
+        let (opens, cpu_seconds) = end(child)?;
+        Ok(cpu_seconds * 1e9 / opens)
     }
 }
 
@@ -94,15 +115,16 @@ fn begin(load: Load) -> Result<Child> {
     child.context("cannot start the load")
 }
 
-/// Waits for the load; the number of opens it made.
-fn end(mut child: Child) -> Result<f64> {
+/// Waits for the load; the number of opens it made, and the seconds of CPU it took.
+fn end(mut child: Child) -> Result<(f64, f64)> {
     let mut text = String::new();
     child.stdout.take().context("no output")?.read_to_string(&mut text)?;
     ensure!(child.wait()?.success(), "the load failed");
-    Ok(text.trim().parse()?)
+    let (opens, cpu_seconds) = text.trim().split_once(' ').context("no figures")?;
+    Ok((opens.parse()?, cpu_seconds.parse()?))
 }
 
-/// Opens and closes a file at the asked rate; prints how often.
+/// Opens and closes a file at the asked rate; prints how often, and its CPU time.
 fn work(load: Load) -> Result<()> {
     let one = move || -> Result<u64> {
         let begin = Instant::now();
@@ -127,7 +149,7 @@ fn work(load: Load) -> Result<()> {
             Err(_) => bail!("a thread of the load panicked"),
         }
     }
-    writeln!(std::io::stdout(), "{count}")?;
+    writeln!(std::io::stdout(), "{count} {}", cpu())?;
     Ok(())
 }
 
@@ -185,7 +207,7 @@ fn storm(sensor: &mut Sensor, load: Load, out: &mut impl Write) -> Result<()> {
         execs_made += 1;
         drain(sensor, &mut seen, &mut events, Duration::from_secs(1))?;
     }
-    let opens = end(child)?;
+    let (opens, _) = end(child)?;
     let (cpu_used, events_taken) = (cpu() - cpu_before, seen.events);
     // Nothing of the rest of the machine shall be on its way when the sums are compared.
     sensor.detach();
@@ -215,12 +237,13 @@ fn storm(sensor: &mut Sensor, load: Load, out: &mut impl Write) -> Result<()> {
 fn report(totals: &Totals, seen: &Seen, out: &mut impl Write) -> Result<()> {
     writeln!(out, "{:<12} {:>12} {:>12} {:>12}", "kind", "offered", "seen", "lost")?;
     let mut is_whole = totals.malformed == 0;
-    let counts = totals.offered.iter().zip(&totals.seen).zip(&totals.lost);
-    for (kind, ((offered, arrived), lost)) in (0..KINDS).zip(counts) {
+    let kept = totals.lost.iter().zip(&totals.quieted);
+    let counts = totals.offered.iter().zip(&totals.seen).zip(kept);
+    for (kind, ((offered, arrived), (lost, quieted))) in (0..KINDS).zip(counts) {
         if *offered > 0 {
             writeln!(out, "{:<12} {offered:>12} {arrived:>12} {lost:>12}", kind_name(kind))?;
         }
-        is_whole &= *offered == arrived + lost && (kind != KIND_EXEC || *lost == 0);
+        is_whole &= *offered == arrived + lost + quieted && (kind != KIND_EXEC || *lost == 0);
     }
     let lost = Totals::sum(&totals.lost);
     writeln!(out, "losses told in the stream: {}", seen.told_lost)?;

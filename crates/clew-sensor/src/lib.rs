@@ -2,11 +2,11 @@
 //!
 //! Reading order: [`sensor`] (what callers use), `tier` (BPF objects, loaded by trial), `rings`
 //! (both ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
-//! drop counted), `node`, `cgroups` and `processes` (what was there before), [`mod@probe`] (what
-//! this machine allows), `blind` (what is not seen), [`containers`] (what container runtimes
-//! tell). `sys` alone holds unsafe code.
+//! drop counted), `quiet` (what the kernel keeps back), `node`, `cgroups` and `processes` (what
+//! was there before), [`mod@probe`] (what this machine allows), `blind` (what is not seen),
+//! [`containers`] (what container runtimes tell). `sys` alone holds unsafe code.
 //!
-//! Invariant: for each kind of record, offered = seen + counted as lost.
+//! Invariant: for each kind of record, offered = seen + kept back + counted as lost.
 #![deny(unsafe_code)]
 
 mod blind;
@@ -17,6 +17,7 @@ mod node;
 mod order;
 pub mod probe;
 mod processes;
+mod quiet;
 mod rings;
 pub mod sensor;
 mod sys;

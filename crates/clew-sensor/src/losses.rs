@@ -2,7 +2,7 @@
 //!
 //! The programs count every record they make and every one that found its ring full, by CPU and
 //! kind. User space reads the counters once a second and tells the difference as events, so that
-//! a story knows what it may be missing. For each kind: offered = seen + lost.
+//! a story knows what it may be missing. For each kind: offered = seen + quieted + lost.
 
 use clew_event::kernel::{LossReason, Lost};
 use clew_wire::limits::{self, KIND_COMPAT, KINDS};
@@ -18,6 +18,8 @@ pub struct Totals {
     pub seen: [u64; KINDS as usize],
     /// Records that the programs could not hand over.
     pub lost: [u64; KINDS as usize],
+    /// Records that the programs kept back because no rule can match them.
+    pub quieted: [u64; KINDS as usize],
     /// Records that reached user space and could not be decoded.
     pub malformed: u64,
     /// Texts that the programs could not read from memory.

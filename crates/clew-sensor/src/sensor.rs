@@ -19,6 +19,7 @@ use crate::cgroups::{Controller, Hierarchy};
 use crate::containers::{self, RuntimeStatus, Watcher};
 use crate::losses::{Losses, Totals};
 use crate::order::Order;
+use crate::quiet::Quiet;
 use crate::rings::{Clock, Rings, Wait};
 use crate::sys::Ring;
 use crate::tier::{self, RingSizes, T0, T0s};
@@ -122,6 +123,7 @@ pub struct Sensor {
     clock: Clock,
     t0: T0,
     t0s: Option<T0s>,
+    quiet: Option<Quiet>,
 }
 
 /// Numbers events that no CPU numbered.
@@ -180,6 +182,10 @@ impl Sensor {
         let rings = rings(&t0, settings, decoder)?;
         let (injector, injected) = sync_channel(INJECTED_EVENTS_MAX);
         let numbers = Numbers { boot: node.boot, next: first_number };
+        let quiet = match &t0s {
+            Some(tier) => Some(Quiet::new(tier.map("quiet").map_err(SensorError::Unusable)?)),
+            None => None,
+        };
         let mut sensor = Self {
             rings,
             order: Order::default(),
@@ -194,6 +200,7 @@ impl Sensor {
             clock,
             t0,
             t0s,
+            quiet,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
         if settings.is_runtime_watched {
@@ -212,12 +219,32 @@ impl Sensor {
     /// Lets the kernel hand up system calls of these classes only; at the start it hands up all.
     ///
     /// Processes, cgroups, changes of credentials and calls by the 32-bit entry are always told.
+    /// Call it whenever the rules change: what was found quiet before is forgotten.
     ///
     /// # Errors
     /// Where the kernel refuses; it then hands up at least what it did before, or what was wanted.
-    pub fn set_interest(&self, wanted: &InterestSet) -> Result<(), SensorError> {
-        let tier = self.t0s.as_ref();
-        tier.map_or(Ok(()), |tier| tier.set_interest(wanted)).map_err(SensorError::Unusable)
+    pub fn set_interest(&mut self, wanted: &InterestSet) -> Result<(), SensorError> {
+        if let Some(tier) = &self.t0s {
+            tier.set_interest(wanted).map_err(SensorError::Unusable)?;
+        }
+        if let Some(quiet) = &mut self.quiet {
+            let generation = quiet.next_generation();
+            let mut config = self.t0.configuration().map_err(SensorError::Unusable)?;
+            config.quiet_generation = generation;
+            self.t0.configure(&config).map_err(SensorError::Unusable)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps opens like `event` back from now on if `verdict` says that no rule can match one,
+    /// whoever makes it; it is asked once for each call, access and path.
+    ///
+    /// Nothing is kept back before the first [`Sensor::set_interest`], and each one of those
+    /// begins anew.
+    pub fn quiet(&mut self, event: &Event, verdict: impl FnOnce() -> bool) {
+        if let Some(quiet) = &mut self.quiet {
+            quiet.learn(event, verdict);
+        }
     }
 
     /// Adds what happened to `events`, in order of time; waits up to `timeout` for something.
@@ -257,7 +284,7 @@ impl Sensor {
         self.losses_told_ns = 0;
     }
 
-    /// Counters since the start; for each kind, offered = seen + lost once all is drained.
+    /// Counters since the start; for each kind, offered = seen + quieted + lost once all is drained.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = Totals {
@@ -268,6 +295,7 @@ impl Sensor {
         for counts in self.losses.read() {
             add(&mut totals.offered, &counts.offered);
             add(&mut totals.lost, &counts.dropped);
+            add(&mut totals.quieted, &counts.quieted);
             totals.unread += counts.unread;
         }
         totals
@@ -371,7 +399,7 @@ fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), S
         Some(Controller::Pids) => CGROUP_PIDS,
     };
     let is_own_reported = u32::from(settings.is_self_reported);
-    let config = Config { own_tgid: 0, is_own_reported, cgroup_hierarchy };
+    let config = Config { own_tgid: 0, is_own_reported, cgroup_hierarchy, quiet_generation: 0 };
     t0.configure(&config).map_err(SensorError::Unusable)?;
     // Reading the start of the list tells the programs who the sensor is.
     let mut list = t0.list().map_err(SensorError::Unusable)?;

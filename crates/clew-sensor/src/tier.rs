@@ -138,6 +138,11 @@ impl T0s {
         self.uring.as_ref().err()
     }
 
+    /// A map of the object by its own handle.
+    pub(crate) fn map(&self, name: &str) -> Result<MapHandle, libbpf_rs::Error> {
+        map(&self.object, name)
+    }
+
     /// Hands up calls of these classes only; a call of which none is wanted has no handler.
     ///
     /// Changes of credentials are handed up in any case. Calls by the 32-bit entry and requests

@@ -25,7 +25,7 @@ records! {
         size: u32,
         /// Nanoseconds since boot, time in suspend included.
         time_ns: u64,
-        /// Counts the records this CPU offered, lost ones too: a hole is a loss.
+        /// Counts the records this CPU offered: a hole is one that was lost or kept back.
         sequence: u64,
         /// CPU it happened on.
         cpu: u32,
@@ -261,6 +261,18 @@ records! {
         is_own_reported: u32,
         /// Hierarchy whose cgroups name containers, `CGROUP_*`.
         cgroup_hierarchy: u32,
+        /// Quiet opens count only where they were marked with this number.
+        quiet_generation: u32,
+    }
+
+    /// An open that no rule can match, whoever makes it.
+    struct QuietKey = "clew_quiet_key" {
+        /// System call number.
+        syscall: u32,
+        /// Access mode and `O_DIRECTORY` as given.
+        flags: u32,
+        /// Path of the opened file as components (`TEXT_COMPONENTS`), padded with NUL bytes.
+        path: [u64; 15],
     }
 
     /// What one CPU counted since the sensor began.
@@ -271,6 +283,8 @@ records! {
         offered: [u64; 12],
         /// Records that found their ring full, by kind.
         dropped: [u64; 12],
+        /// Records that were kept back because no rule can match them, by kind.
+        quieted: [u64; 12],
         /// Texts whose memory could not be read.
         unread: u64,
     }

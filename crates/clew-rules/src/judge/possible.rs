@@ -14,8 +14,10 @@ use crate::condition::Operator;
 
 /// What is known of the value of a field.
 #[derive(Clone, Debug)]
-pub(crate) enum Known {
-    Exactly(Scalar<'static>),
+pub(crate) enum Known<'a> {
+    Exactly(Scalar<'a>),
+    /// There is no value.
+    Missing,
     /// A number below 0.
     Negative,
     /// A number below 0, or no value.
@@ -26,10 +28,11 @@ pub(crate) enum Known {
     Not(&'static [u8]),
 }
 
-impl Known {
+impl Known<'_> {
     /// The verdict of a predicate on such a value, where it is certain.
     fn verdict(&self, predicate: &Predicate) -> Option<bool> {
         let test = match &predicate.check {
+            Check::Exists if matches!(self, Self::Missing) => return Some(false),
             Check::Exists if matches!(self, Self::NegativeOrMissing) => return None,
             Check::Exists => return Some(true),
             Check::Value(test) => test,
@@ -37,6 +40,7 @@ impl Known {
         };
         match self {
             Self::Exactly(value) => Some(test.passes(value)),
+            Self::Missing => Some(false),
             Self::Negative => numbers(test, i64::MIN, -1),
             // What is missing passes no test, so only "false" is certain.
             Self::NegativeOrMissing => numbers(test, i64::MIN, -1).filter(|passes| !passes),
@@ -75,22 +79,22 @@ fn numbers(test: &Test, low: i64, high: i64) -> Option<bool> {
 }
 
 /// True unless what `known` tells of fields excludes that the node holds.
-pub(crate) fn can_hold(
+pub(crate) fn can_hold<'a>(
     program: &Program,
     root: u32,
-    known: &dyn Fn(Slot) -> Option<Known>,
+    known: &dyn Fn(Slot) -> Option<Known<'a>>,
 ) -> bool {
     let mut search = Search { program, known, found: FxHashMap::default() };
     search.node(root) != Some(false)
 }
 
-struct Search<'p> {
+struct Search<'p, 'a> {
     program: &'p Program,
-    known: &'p dyn Fn(Slot) -> Option<Known>,
+    known: &'p dyn Fn(Slot) -> Option<Known<'a>>,
     found: FxHashMap<u32, Option<bool>>,
 }
 
-impl Search<'_> {
+impl Search<'_, '_> {
     /// Recursion is bounded by `GRAPH_DEPTH_MAX`.
     fn node(&mut self, id: u32) -> Option<bool> {
         if let Some(found) = self.found.get(&id) {

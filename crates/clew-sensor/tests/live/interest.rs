@@ -1,12 +1,15 @@
 //! What nobody reads stays in the kernel.
 
 use std::fs::{self, File, OpenOptions};
+use std::time::{Duration, Instant};
 
-use clew_event::EventType;
 use clew_event::file::{FileEvent, FileOperation};
 use clew_event::interest::{CallClass, CallClasses, InterestSet};
+use clew_event::{Event, EventKind, EventType};
+use clew_sensor::{Sensor, Settings};
+use clew_wire::limits::KIND_FILE;
 
-use crate::watch::{Seen, watch_for};
+use crate::watch::{PATIENCE, Seen, is_mark, start, watch_for};
 
 fn opens_to_write() -> InterestSet {
     let mut classes = CallClasses::NONE;
@@ -58,4 +61,62 @@ fn what_is_wanted_again_is_handed_up_again() {
         let removed = (FileOperation::RemoveDirectory, at("d"));
         assert_eq!(told(&seen).contains(&removed), wanted == InterestSet::everything());
     }
+}
+
+#[test]
+fn an_open_found_quiet_is_counted_and_kept_back_until_the_interest_is_set_again() {
+    let settings =
+        Settings { is_self_reported: true, is_runtime_watched: false, ..Settings::default() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().canonicalize().expect("a path");
+    let [quiet, other] = ["quiet", "other"].map(|name| path.join(name).display().to_string());
+    for file in [&quiet, &other] {
+        fs::write(file, "x").expect("a file");
+    }
+    let Some((mut sensor, _turn)) = start(settings) else { return };
+    sensor.set_interest(&InterestSet::everything()).expect("the kernel takes it");
+    let mut is_asked = 0;
+    let mut round = |sensor: &mut Sensor, number: u32| {
+        drop(File::open(&quiet).expect("opens"));
+        drop(OpenOptions::new().write(true).open(&quiet).expect("opens"));
+        drop(File::open(&other).expect("opens"));
+        let mark = path.join(format!("mark-{number}"));
+        fs::create_dir(&mark).expect("the mark");
+        let mark = mark.display().to_string();
+        let mut told = Vec::new();
+        for event in until(sensor, &mark) {
+            let EventKind::File(file) = &event.kind else { continue };
+            if [&quiet, &other].contains(&&file.path.to_string()) {
+                told.push((file.path.to_string(), file.flags & 3));
+            }
+            if file.path.to_string() == quiet && file.flags & 3 == 0 {
+                sensor.quiet(&event, || {
+                    is_asked += 1;
+                    true
+                });
+            }
+        }
+        told
+    };
+    let all = [(quiet.clone(), 0), (quiet.clone(), 1), (other.clone(), 0)];
+    let kind = usize::from(KIND_FILE);
+    assert_eq!(round(&mut sensor, 1), all);
+    let before = sensor.totals().quieted[kind];
+    assert_eq!(round(&mut sensor, 2), all[1..]);
+    assert_eq!(sensor.totals().quieted[kind], before + 1);
+    sensor.set_interest(&InterestSet::everything()).expect("the kernel takes it");
+    assert_eq!(round(&mut sensor, 3), all);
+    assert_eq!(round(&mut sensor, 4), all[1..]);
+    assert_eq!(is_asked, 2);
+}
+
+/// Events up to the one of that path.
+fn until(sensor: &mut Sensor, mark: &str) -> Vec<Event> {
+    let end = Instant::now() + PATIENCE;
+    let mut events = Vec::new();
+    while !events.iter().any(|event| is_mark(event, mark)) {
+        assert!(Instant::now() < end, "the mark was not seen in {PATIENCE:?}");
+        sensor.poll(Duration::from_millis(100), &mut events).expect("polls");
+    }
+    events
 }

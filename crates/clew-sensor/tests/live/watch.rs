@@ -12,7 +12,7 @@ use clew_event::{Actor, Event, EventKind, ProcessKey};
 use clew_sensor::{Sensor, SensorError, Settings};
 
 /// How long the mark may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One test at a time: each watches the whole machine.
 static ONE: Mutex<()> = Mutex::new(());
@@ -72,7 +72,7 @@ pub(crate) fn start(settings: Settings) -> Option<(Sensor, MutexGuard<'static, (
     }
 }
 
-fn is_mark(event: &Event, mark: &str) -> bool {
+pub(crate) fn is_mark(event: &Event, mark: &str) -> bool {
     matches!(&event.kind, EventKind::File(file) if file.path_given.as_bytes() == mark.as_bytes())
 }
 
