@@ -142,14 +142,26 @@ impl File<'_> {
     }
 
     fn object(&mut self, text: &[u8], at: Range<usize>, depth: usize, github: Option<&[u8]>) {
-        let members = members(text.get(..at.end).unwrap_or_default(), at.start);
         let record = text.get(at.clone()).unwrap_or_default();
-        if let Some(kind) = github.filter(|_| !has(&members, b"webhook_type")) {
-            return self.record(ApiSource::Github, &with_type(kind, record));
+        let (mut seen, mut markers) = (Vec::new(), Markers::default());
+        for member in members(text.get(..at.end).unwrap_or_default(), at.start) {
+            markers.see(member.0);
+            seen.push(member);
+            // A record is known by its first few members; the rest need not be looked at.
+            if github.is_none()
+                && let Some(source) = markers.source()
+            {
+                return self.record(source, record);
+            }
         }
-        if let Some(source) = source(&members) {
-            return self.record(source, record);
+        match (github, markers.source()) {
+            (Some(kind), _) if !markers.has(Markers::WEBHOOK_TYPE) => {
+                return self.record(ApiSource::Github, &with_type(kind, record));
+            }
+            (_, Some(source)) => return self.record(source, record),
+            (_, None) => {}
         }
+        let members = seen;
         let github = webhook_type(text, &members);
         let wrapped = members.iter().find(|(name, value)| {
             WRAPPERS.contains(name) && matches!(text.get(value.start), Some(b'{' | b'[' | b'"'))
@@ -198,34 +210,61 @@ impl File<'_> {
     }
 }
 
-fn has(members: &[Member<'_>], name: &[u8]) -> bool {
-    members.iter().any(|(found, _)| *found == name)
-}
+/// The members by which records are told apart, as a set of bits.
+#[derive(Clone, Copy, Default)]
+struct Markers(u16);
 
-/// The log that a record with these members is of.
-fn source(members: &[Member<'_>]) -> Option<ApiSource> {
-    let has = |name: &[u8]| has(members, name);
-    if has(b"auditID") {
-        return Some(ApiSource::KubernetesAudit);
+impl Markers {
+    const AUDIT_ID: u16 = 1;
+    const EVENT_SOURCE: u16 = 1 << 1;
+    const EVENT_NAME: u16 = 1 << 2;
+    const PROTO_PAYLOAD: u16 = 1 << 3;
+    const EVENT_TYPE: u16 = 1 << 4;
+    const PUBLISHED: u16 = 1 << 5;
+    const ACTOR: u16 = 1 << 6;
+    const SENDER: u16 = 1 << 7;
+    const ABOUT: u16 = 1 << 8;
+    const WEBHOOK_TYPE: u16 = 1 << 9;
+
+    fn see(&mut self, name: &[u8]) {
+        self.0 |= match name {
+            b"auditID" => Self::AUDIT_ID,
+            b"eventSource" => Self::EVENT_SOURCE,
+            b"eventName" => Self::EVENT_NAME,
+            b"protoPayload" => Self::PROTO_PAYLOAD,
+            b"eventType" => Self::EVENT_TYPE,
+            b"published" => Self::PUBLISHED,
+            b"actor" => Self::ACTOR,
+            b"sender" => Self::SENDER,
+            b"repository" | b"organization" | b"hook" => Self::ABOUT,
+            b"webhook_type" => Self::WEBHOOK_TYPE,
+            _ => 0,
+        };
     }
-    if has(b"eventSource") && has(b"eventName") {
-        return Some(ApiSource::Cloudtrail);
+
+    fn has(self, all: u16) -> bool {
+        self.0 & all == all
     }
-    if has(b"protoPayload") {
-        return Some(ApiSource::GcpAudit);
+
+    /// The log that a record with these members is of.
+    fn source(self) -> Option<ApiSource> {
+        const BY: [(u16, ApiSource); 6] = [
+            (Markers::AUDIT_ID, ApiSource::KubernetesAudit),
+            (Markers::EVENT_SOURCE | Markers::EVENT_NAME, ApiSource::Cloudtrail),
+            (Markers::PROTO_PAYLOAD, ApiSource::GcpAudit),
+            (Markers::EVENT_TYPE | Markers::PUBLISHED | Markers::ACTOR, ApiSource::Okta),
+            (Markers::WEBHOOK_TYPE, ApiSource::Github),
+            (Markers::SENDER | Markers::ABOUT, ApiSource::Github),
+        ];
+        BY.iter().find(|(all, _)| self.has(*all)).map(|(_, source)| *source)
     }
-    if has(b"eventType") && has(b"published") && has(b"actor") {
-        return Some(ApiSource::Okta);
-    }
-    let is_of_github = has(b"repository") || has(b"organization") || has(b"hook");
-    (has(b"webhook_type") || has(b"sender") && is_of_github).then_some(ApiSource::Github)
 }
 
 /// The type of a message of GitHub, which stands in the headers of its request.
 fn webhook_type<'t>(text: &'t [u8], wrapper: &[Member<'_>]) -> Option<Vec<u8>> {
     let (_, headers) = wrapper.iter().find(|(name, _)| *name == b"headers")?;
     let is_type = |(name, _): &Member<'t>| name.eq_ignore_ascii_case(b"x-github-event");
-    let (_, value) = members(text.get(..headers.end)?, headers.start).into_iter().find(is_type)?;
+    let (_, value) = members(text.get(..headers.end)?, headers.start).find(is_type)?;
     let quoted = text.get(value)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let is_plain = quoted.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     is_plain.then(|| quoted.to_vec())

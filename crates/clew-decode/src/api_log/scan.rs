@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use clew_event::json::plain_length;
+
 /// Most members of an object that are looked at; records and wrappers have a few dozen.
 pub(super) const MEMBERS_MAX: usize = 256;
 
@@ -56,11 +58,10 @@ fn bracket_end(text: &[u8], at: usize) -> Option<usize> {
 fn string_end(text: &[u8], at: usize) -> Option<usize> {
     let mut place = at + 1;
     loop {
-        let rest = text.get(place..)?;
-        let found = memchr::memchr3(b'"', b'\\', b'\n', rest)?;
-        match rest.get(found) {
-            Some(b'"') => return Some(place + found + 1),
-            Some(b'\\') => place += found + 2,
+        place += plain_length(text.get(place..)?);
+        match text.get(place)? {
+            b'"' => return Some(place + 1),
+            b'\\' => place += 2,
             _ => return None,
         }
     }
@@ -79,15 +80,15 @@ pub(super) fn items(text: &[u8], at: usize) -> impl Iterator<Item = Range<usize>
 
 /// Names (between their quotes, as written) and values of an object that starts at `at`, at most
 /// [`MEMBERS_MAX`].
-pub(super) fn members(text: &[u8], at: usize) -> Vec<(&[u8], Range<usize>)> {
+pub(super) fn members(text: &[u8], at: usize) -> impl Iterator<Item = (&[u8], Range<usize>)> {
     let mut place = at + 1;
-    let member = || {
+    let member = move || {
         let (name, start) = member_start(text, place)?;
         let end = value_end(text, start)?;
         place = end;
         Some((name, start..end))
     };
-    std::iter::from_fn(member).take(MEMBERS_MAX).collect()
+    std::iter::from_fn(member).take(MEMBERS_MAX)
 }
 
 /// Name and start of the first member whose value has no end, of an object that starts at `at`.
@@ -131,12 +132,11 @@ mod tests {
     fn members_are_named_and_bounded() {
         let text = br#"{ "a" : 1, "b":{"c":[2]} ,"d":"x"}"#;
         let found: Vec<_> = members(text, 0)
-            .into_iter()
             .map(|(name, value)| [name, &text[value]].map(String::from_utf8_lossy).join("="))
             .collect();
         assert_eq!(found, ["a=1", r#"b={"c":[2]}"#, "d=\"x\""]);
         let many: Vec<_> = (0..MEMBERS_MAX + 1).map(|n| format!("\"{n}\":0")).collect();
         let text = format!("{{{}}}", many.join(","));
-        assert_eq!(members(text.as_bytes(), 0).len(), MEMBERS_MAX);
+        assert_eq!(members(text.as_bytes(), 0).count(), MEMBERS_MAX);
     }
 }
