@@ -175,8 +175,8 @@ mod tests {
 
     #[test]
     fn leaves_shared_places_to_everybody() {
-        let places = own_places(Path::new("/tmp/clew"));
-        assert!(places.contains(&"/tmp/clew/".to_owned()));
+        let places = own_places(Path::new("/opt/checkout"));
+        assert!(places.contains(&"/opt/checkout/".to_owned()));
         assert!(!places.contains(&"/tmp/".to_owned()));
     }
 }
