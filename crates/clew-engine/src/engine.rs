@@ -7,8 +7,8 @@ use clew_event::{Event, EventKind};
 use clew_rules::{RuleIndex, RuleSet};
 use clew_story::Stories;
 
-use crate::finding;
 use crate::tally::{RuleRate, Tallies, Tally};
+use crate::{evidence, finding};
 
 /// What the parts of an engine start with.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub struct Output {
     pub findings: Vec<Finding>,
     /// Story revisions in the order in which they came to be.
     pub stories: Vec<Story>,
-    /// The events that decided the findings, each once.
+    /// The events that decided the findings, each once, without the secrets in them.
     pub evidence: Vec<Event>,
 }
 
@@ -112,7 +112,7 @@ impl Engine {
             output.findings.push(finding);
         }
         if findings_before < output.findings.len() {
-            output.evidence.push(event.clone());
+            output.evidence.push(evidence::kept(event));
         }
     }
 

@@ -5,10 +5,11 @@
 //! fail, so two replays of a tape give the same bytes.
 //!
 //! Reading order: [`engine`], then [`finding`] (how a match becomes a finding), [`interest`]
-//! (what it reads), [`snapshot`].
+//! (what it reads), `evidence` (what is kept of an event), [`snapshot`].
 #![forbid(unsafe_code)]
 
 pub mod engine;
+mod evidence;
 pub mod finding;
 pub mod interest;
 pub mod snapshot;

@@ -97,6 +97,12 @@ impl<'a> Json<'a> {
         self.root().at(path)
     }
 
+    /// Every object of the record, outer ones first.
+    pub fn objects(&self) -> impl Iterator<Item = Value<'_, 'a>> {
+        let values = (0..self.nodes.len()).map(|at| Value { json: self, at });
+        values.filter(|value| value.kind() == Kind::Object)
+    }
+
     fn node(&self, at: usize) -> Node {
         // A value is only made of an index that exists; a null stands for what cannot be.
         self.nodes.get(at).copied().unwrap_or(Node { start: 0, end: 0, next: 0, kind: Kind::Null })
@@ -128,6 +134,13 @@ impl<'j, 'a> Value<'j, 'a> {
     pub fn raw(self) -> &'a [u8] {
         let node = self.json.node(self.at);
         self.json.text.get(node.start as usize..node.end as usize).unwrap_or_default()
+    }
+
+    /// Where those bytes stand in the record.
+    #[must_use]
+    pub fn place(self) -> std::ops::Range<usize> {
+        let node = self.json.node(self.at);
+        node.start as usize..node.end as usize
     }
 
     /// What a string says; `None` for other kinds.
