@@ -12,7 +12,8 @@ const CLANG: &str = "clang-19";
 const OBJECTS: [&str; 6] = ["t0", "t0s", "t0c", "uring", "trial_t1", "trial_t2"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let sources = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../bpf").canonicalize()?;
+    let sources =
+        Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../bpf").canonicalize()?;
     let headers = std::env::var("DEP_BPF_INCLUDE")?;
     let built = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", sources.display());
