@@ -10,7 +10,9 @@
 //! record that cannot be read costs itself alone.
 
 mod address;
+mod azure_activity;
 mod cloudtrail;
+mod entra_sign_in;
 mod file;
 mod gcp_audit;
 mod github;
@@ -119,6 +121,8 @@ fn told(source: ApiSource, record: &Json<'_>) -> Told {
         ApiSource::GcpAudit => gcp_audit::told(record),
         ApiSource::Github => github::told(record),
         ApiSource::Okta => okta::told(record),
+        ApiSource::AzureActivity => azure_activity::told(record),
+        ApiSource::EntraSignIn => entra_sign_in::told(record),
     }
 }
 
@@ -135,9 +139,12 @@ fn event(source: ApiSource, record: &Json<'_>, text: &[u8], before: TimestampNs)
         actor: None,
         kind: match source {
             ApiSource::KubernetesAudit => EventKind::KubernetesApi(call),
-            ApiSource::Cloudtrail | ApiSource::GcpAudit | ApiSource::Github | ApiSource::Okta => {
-                EventKind::CloudApi(call)
-            }
+            ApiSource::Cloudtrail
+            | ApiSource::GcpAudit
+            | ApiSource::Github
+            | ApiSource::Okta
+            | ApiSource::AzureActivity
+            | ApiSource::EntraSignIn => EventKind::CloudApi(call),
         },
     }
 }

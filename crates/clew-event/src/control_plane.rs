@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
+use crate::time::TimestampNs;
 
 /// One call to the Kubernetes API, to a cloud's API, or to a service's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,108 @@ pub struct ApiCall {
     pub record: Text,
     /// The log that told of it.
     pub source: ApiSource,
+    /// The provider's own word for what kind of caller it is: `AssumedRole`, `Root`,
+    /// `serviceaccount`.
+    pub principal_kind: Text,
+    /// Whose rights the caller acts with: the role of an assumed role, whoever is impersonated.
+    pub issuer: Text,
+    /// Name of the session, as whoever opened it chose; empty where there is none.
+    pub session: Text,
+    /// What the caller says it is. Anyone may say anything: never joins alone.
+    pub user_agent: Text,
+    /// Region or location that was asked; empty where the log has none.
+    pub region: Text,
+    /// What the record proves about identities, in the order in which it tells them.
+    pub claims: Vec<Claim>,
+}
+
+/// Something that a record proves about an identity; what lineage is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claim {
+    /// The call handed out a credential, or made an identity that can get one.
+    Minted(Minted),
+    /// The credential used is that of a pod.
+    Pod {
+        /// Its unique id; empty where the record has none.
+        uid: Text,
+        /// Its name; empty where the record has none.
+        name: Text,
+        /// Its namespace; empty where the record has none.
+        namespace: Text,
+    },
+    /// The credential used is that of a virtual machine.
+    Instance {
+        /// Its id, such as `i-0abc…`.
+        id: Text,
+    },
+    /// The credential used is that of a Kubernetes service account.
+    ServiceAccount {
+        /// Its namespace.
+        namespace: Text,
+        /// Its name.
+        name: Text,
+    },
+    /// The credential used is that of a Kubernetes node.
+    Node {
+        /// Its name.
+        name: Text,
+    },
+    /// A cloud identity stands behind the caller of a cluster's API.
+    Cloud {
+        /// Its ARN or name; empty where the record has none.
+        principal: Text,
+        /// The access key it used; empty where the record has none.
+        credential: Text,
+    },
+    /// Several accounts were told of one call under this id.
+    Shared {
+        /// The id that all copies carry.
+        id: Text,
+    },
+    /// A command was started inside a pod.
+    PodCommand {
+        /// Namespace of the pod.
+        namespace: Text,
+        /// Name of the pod.
+        pod: Text,
+        /// Container in the pod; empty where the caller named none.
+        container: Text,
+        /// The command with its arguments; empty for `attach` and `portforward`.
+        command: Vec<Text>,
+    },
+}
+
+/// What a call handed out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minted {
+    /// What it is.
+    pub kind: MintedKind,
+    /// Its public id: an access key id, a token's `JTI=…`, the ARN or name of a user or role.
+    pub id: Text,
+    /// Who acts with it: the ARN or name of the user, the role with its session.
+    pub holder: Text,
+    /// When it ends; `None` where it does not, or the record does not say.
+    pub expires: Option<TimestampNs>,
+}
+
+/// Kinds of what a call can hand out.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum MintedKind {
+    /// A session with a temporary credential.
+    #[default]
+    Session,
+    /// A long-lived key.
+    AccessKey,
+    /// A token of a service account.
+    Token,
+    /// A user.
+    User,
+    /// A role or service account that can be assumed.
+    Role,
+    /// A password for a console.
+    Login,
 }
 
 /// A log of API calls; decides which rules judge its records and what their fields mean.
@@ -50,12 +153,23 @@ pub enum ApiSource {
     Github,
     /// System log of Okta.
     Okta,
+    /// Activity log of Azure.
+    AzureActivity,
+    /// Sign-in log of Microsoft Entra.
+    EntraSignIn,
 }
 
 impl ApiSource {
     /// Every log, in the order of their numbers.
-    pub const ALL: [Self; 5] =
-        [Self::KubernetesAudit, Self::Cloudtrail, Self::GcpAudit, Self::Github, Self::Okta];
+    pub const ALL: [Self; 7] = [
+        Self::KubernetesAudit,
+        Self::Cloudtrail,
+        Self::GcpAudit,
+        Self::Github,
+        Self::Okta,
+        Self::AzureActivity,
+        Self::EntraSignIn,
+    ];
 
     /// Its name as rules give it after `source:`.
     #[must_use]
@@ -66,6 +180,8 @@ impl ApiSource {
             Self::GcpAudit => "gcp_auditlog",
             Self::Github => "github",
             Self::Okta => "okta",
+            Self::AzureActivity => "azure_activity",
+            Self::EntraSignIn => "entra_signin",
         }
     }
 }

@@ -46,9 +46,14 @@ fn in_short<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
     use clew_event::control_plane::ApiSource as S;
     match asked.view.event().api_call().map(|call| call.source) {
         Some(S::Cloudtrail) => cloudtrail::summary(asked),
-        Some(S::KubernetesAudit | S::GcpAudit | S::Github | S::Okta) => {
-            as_text(asked.record.root())
-        }
+        Some(
+            S::KubernetesAudit
+            | S::GcpAudit
+            | S::Github
+            | S::Okta
+            | S::AzureActivity
+            | S::EntraSignIn,
+        ) => as_text(asked.record.root()),
         None => FieldValue::Missing,
     }
 }

@@ -101,6 +101,8 @@ fn how(source: ApiSource, id: FieldId) -> Option<How> {
         ApiSource::GcpAudit => gcp::how(id),
         ApiSource::Github => github::how(id),
         ApiSource::Okta => okta::how(id),
+        // No rule language has names of its own for these: `json.value` reads them.
+        ApiSource::AzureActivity | ApiSource::EntraSignIn => None,
     }
 }
 

@@ -1,0 +1,17 @@
+//! Records of Azure's activity log.
+
+use clew_event::control_plane::ApiCall;
+use clew_event::json::Json;
+
+use super::address::address;
+use super::{Told, text_at, time_at};
+
+pub(super) fn told(record: &Json<'_>) -> Told {
+    let call = ApiCall {
+        action: text_at(record, &["operationName"]),
+        resource: text_at(record, &["resourceId"]),
+        source_address: address(&text_at(record, &["callerIpAddress"]).to_str_lossy()),
+        ..ApiCall::default()
+    };
+    Told { call, time: time_at(record, &["time"]), id: Vec::new() }
+}
