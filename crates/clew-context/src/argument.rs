@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use clew_event::file::{FileEvent, FileOperation};
 use clew_event::kernel::{KernelEvent, KernelOperation};
 use clew_event::privilege::PrivilegeEvent;
-use clew_event::process::{Executed, ExecutedFlags, Exited, Forked};
+use clew_event::process::{ExecFailed, Executed, ExecutedFlags, Exited, Forked};
 use clew_event::socket::{DescriptorEvent, SocketEvent};
 use clew_event::{EventKind, EventType, FieldArgument, FieldValue, Scalar};
 
@@ -16,6 +16,7 @@ use crate::fields::user::UNKNOWN;
 use crate::fields::{fd, user};
 use crate::names::{self, Bits};
 use crate::parameters::parameters;
+use crate::process::split_nul;
 use crate::view::View;
 
 /// One argument.
@@ -63,6 +64,7 @@ pub(crate) fn all<'a>(view: &View<'a>) -> FieldValue<'a> {
 fn argument<'a>(view: &View<'a>, name: &str) -> Option<Argument<'a>> {
     match &view.event.kind {
         EventKind::Executed(executed) => of_exec(view, executed, name),
+        EventKind::ExecFailed(failed) => of_failed_exec(view, failed, name),
         EventKind::Forked(forked) => of_fork(view, forked, name),
         EventKind::Exited(exited) => of_exit(*exited, name),
         EventKind::File(file) => of_file(view, file, name),
@@ -109,6 +111,29 @@ fn of_exec<'a>(view: &View<'a>, executed: &'a Executed, name: &str) -> Option<Ar
         "pgid" => Some(number(executed.session.pgid.into())),
         "gid" => Some(number(credentials.gid.into())),
         "filename" => Some(bytes(executed.filename.as_bytes())),
+        _ => None,
+    }
+}
+
+/// What was asked for, and who asked.
+fn of_failed_exec<'a>(view: &View<'a>, failed: &'a ExecFailed, name: &str) -> Option<Argument<'a>> {
+    let argv = failed.argv.as_bytes();
+    match name {
+        "res" => Some(result(failed.result)),
+        "exe" => split_nul(argv).next().map(bytes),
+        "args" => {
+            let arguments: Vec<_> = split_nul(argv).skip(1).collect();
+            Some(Argument { value: Cow::Owned(arguments.join(&b' ')), name: None })
+        }
+        "tid" => view.event.actor.map(|actor| number(actor.tid.into())),
+        "pid" => view.key().map(|key| number(key.pid.into())),
+        "ptid" => view.process()?.parent.map(|parent| number(parent.pid.into())),
+        "cwd" if failed.cwd.is_empty() => view.image().map(|image| bytes(image.cwd.as_bytes())),
+        "cwd" => Some(bytes(failed.cwd.as_bytes())),
+        "comm" => view.image().map(|image| bytes(image.name.as_bytes())),
+        "uid" => view.process().map(|process| user_id(view, process.credentials.uid)),
+        "gid" => view.process().map(|process| number(process.credentials.gid.into())),
+        "filename" => Some(bytes(failed.filename.as_bytes())),
         _ => None,
     }
 }

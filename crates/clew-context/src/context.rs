@@ -153,7 +153,8 @@ impl Context {
                 | EventKind::Kernel(_)
                 | EventKind::Http(_)
                 | EventKind::KubernetesApi(_)
-                | EventKind::Lost(_),
+                | EventKind::Lost(_)
+                | EventKind::ExecFailed(_),
                 _,
             ) => {}
         }

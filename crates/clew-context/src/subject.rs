@@ -75,6 +75,7 @@ fn file(view: &View<'_>) -> Text {
         EventKind::File(file) if file.path.is_empty() => file.path_given.clone(),
         EventKind::File(file) => file.path.clone(),
         EventKind::Kernel(call) => call.path.clone(),
+        EventKind::ExecFailed(failed) => failed.filename.clone(),
         EventKind::Descriptor(descriptor) => match &descriptor.target {
             DescriptorTarget::File(path) => path.clone(),
             DescriptorTarget::None

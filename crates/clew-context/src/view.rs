@@ -81,7 +81,8 @@ impl<'a> View<'a> {
             | EventKind::Http(_)
             | EventKind::KubernetesApi(_)
             | EventKind::CloudApi(_)
-            | EventKind::Lost(_) => self.context.container_of(self.cgroup()?),
+            | EventKind::Lost(_)
+            | EventKind::ExecFailed(_) => self.context.container_of(self.cgroup()?),
         };
         *self.container_id.get_or_init(find)
     }

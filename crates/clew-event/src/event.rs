@@ -10,7 +10,7 @@ use crate::http::HttpEvent;
 use crate::id::{CgroupId, EventId, ProcessKey};
 use crate::kernel::{KernelEvent, Lost, NodeStarted};
 use crate::privilege::PrivilegeEvent;
-use crate::process::{Executed, Exited, Forked};
+use crate::process::{ExecFailed, Executed, Exited, Forked};
 use crate::socket::{DescriptorEvent, DnsEvent, SocketEvent};
 use crate::time::TimestampNs;
 
@@ -84,6 +84,8 @@ pub enum EventKind {
     CloudApi(Box<ApiCall>),
     /// Events that were lost before Clew could read them.
     Lost(Lost),
+    /// A process tried to take a new program and failed.
+    ExecFailed(Box<ExecFailed>),
 }
 
 /// Name that rules for kernel events give after `source:`.
@@ -116,7 +118,8 @@ impl Event {
             | EventKind::Container(_)
             | EventKind::Account(_)
             | EventKind::Http(_)
-            | EventKind::Lost(_) => None,
+            | EventKind::Lost(_)
+            | EventKind::ExecFailed(_) => None,
         }
     }
 
@@ -125,6 +128,7 @@ impl Event {
     pub fn result(&self) -> Option<i64> {
         match &self.kind {
             EventKind::Executed(_) => Some(0),
+            EventKind::ExecFailed(failed) => Some(failed.result),
             EventKind::File(file) => Some(file.result),
             EventKind::Socket(socket) => Some(socket.result),
             EventKind::Descriptor(descriptor) => Some(descriptor.result),

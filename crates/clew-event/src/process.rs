@@ -50,6 +50,20 @@ pub struct Executed {
     pub surroundings: Option<Box<Surroundings>>,
 }
 
+/// A program was asked for and not put in place: the process goes on with the one it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecFailed {
+    /// The error, a number below 0.
+    pub result: i64,
+    /// Path as the caller gave it.
+    pub filename: Text,
+    /// Arguments for the program, each ended by a NUL byte, bounded by the sensor; text of the
+    /// caller's memory, which no kernel structure confirms.
+    pub argv: Text,
+    /// Working directory; empty where not known.
+    pub cwd: Text,
+}
+
 /// Facts about an executed file, and what the sensor had to leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutedFlags(pub u32);

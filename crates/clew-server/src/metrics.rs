@@ -197,7 +197,7 @@ impl Loss {
 }
 
 /// Values of the label `kind`, in the order of [`kind_index`].
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "node_started",
     "forked",
     "executed",
@@ -216,6 +216,7 @@ const KINDS: [&str; 18] = [
     "kubernetes_api",
     "cloud_api",
     "lost",
+    "exec_failed",
 ];
 
 const fn kind_index(kind: &EventKind) -> usize {
@@ -238,6 +239,7 @@ const fn kind_index(kind: &EventKind) -> usize {
         EventKind::KubernetesApi(_) => 15,
         EventKind::CloudApi(_) => 16,
         EventKind::Lost(_) => 17,
+        EventKind::ExecFailed(_) => 18,
     }
 }
 

@@ -114,7 +114,8 @@ pub(crate) fn of<'a>(view: &View<'a>) -> Option<Descriptor<'a>> {
         | EventKind::Http(_)
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
-        | EventKind::Lost(_) => None,
+        | EventKind::Lost(_)
+        | EventKind::ExecFailed(_) => None,
     }
 }
 
