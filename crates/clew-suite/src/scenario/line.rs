@@ -34,6 +34,13 @@ impl Line {
         self.values.remove(key)
     }
 
+    /// Takes out all values whose key begins with `prefix`, with the rest of their keys.
+    pub(super) fn take_below(&mut self, prefix: &str) -> Vec<(String, String)> {
+        let is_below = |key: &String| key.starts_with(prefix);
+        let taken = self.values.extract_if(.., |key, _| is_below(key));
+        taken.map(|(key, value)| (key.split_at(prefix.len()).1.to_owned(), value)).collect()
+    }
+
     /// Takes a value out that the verb cannot do without.
     pub(super) fn need(&mut self, key: &str) -> Result<String, String> {
         self.take(key).ok_or_else(|| format!("`{}` needs `{key}=`", self.verb))

@@ -9,11 +9,12 @@
 //! a line says only what its case is about.
 //!
 //! Reading order: [`events`], then `line` (one line taken apart), `world` (who is there),
-//! `programs`, `files`, `sockets`, `system` (one verb a function).
+//! `programs`, `files`, `sockets`, `system`, `records` (one verb a function).
 
 mod files;
 mod line;
 mod programs;
+mod records;
 mod sockets;
 mod system;
 mod world;
@@ -44,7 +45,11 @@ pub fn events(text: &str) -> Result<Vec<Event>, ScenarioError> {
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        let told = Line::parse(text).and_then(|line| tell(&mut world, line));
+        let told = if text.starts_with('{') {
+            records::as_it_stands(&mut world, text)
+        } else {
+            Line::parse(text).and_then(|line| tell(&mut world, line))
+        };
         told.map_err(|reason| ScenarioError { line: number, reason })?;
     }
     Ok(world.into_events())
@@ -66,6 +71,8 @@ fn tell(world: &mut World, mut line: Line) -> Result<(), String> {
         "mount" | "umount" => system::mount(world, &mut line)?,
         "ptrace" => system::trace(world, &mut line)?,
         "memfd" | "module" | "bpf" => system::ask_kernel(world, &mut line)?,
+        "aws" => records::aws(world, &mut line)?,
+        "kubernetes" => records::kubernetes(world, &mut line)?,
         verb => return Err(format!("there is no verb `{verb}`; rules/README.md lists them")),
     }
     line.finish()

@@ -80,6 +80,22 @@ impl World {
         self.events.push(Event { id, time, arrived: time, event_type, actor, kind });
     }
 
+    /// Adds an event that has its time and id already.
+    pub(super) fn add(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// How many events there are.
+    pub(super) fn count(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Lets so many seconds pass; the moment after them.
+    pub(super) fn wait(&mut self, seconds: u64) -> TimestampNs {
+        self.ticks += 1 + seconds * (1_000_000_000 / TICK_NS);
+        TimestampNs::from_unix_ns(BOOT_UNIX_NS + self.ticks * TICK_NS)
+    }
+
     pub(super) fn process(&self, pid: u32) -> Result<Process, String> {
         self.processes.get(&pid).copied().ok_or_else(|| format!("no `exec` started process {pid}"))
     }
