@@ -20,6 +20,7 @@ mod gcp;
 mod github;
 mod json;
 mod kubernetes;
+mod member;
 mod okta;
 pub(crate) mod path;
 mod pod;

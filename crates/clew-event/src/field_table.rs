@@ -455,4 +455,6 @@ fields! {
     JevtObj "jevt.obj" Text One None "As `json.obj`.",
     JevtRawtime "jevt.rawtime" Text One None "As `json.rawtime`.",
     EvtPlugininfo "evt.plugininfo" Text One None "The record in short: a summary, else the record itself.",
+    JsonMember "json.member" Text List Required "Values at a dotted path of names, in each element of the arrays on the way.",
+    JsonWords "json.words" Text List None "Every name and value of the record.",
 }

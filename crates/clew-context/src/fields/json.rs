@@ -4,7 +4,7 @@ use clew_event::json::Value;
 use clew_event::{FieldId, FieldValue};
 
 use super::record::{Asked, How, as_text};
-use super::{cloudtrail, maybe, owned};
+use super::{cloudtrail, maybe, member, owned};
 
 pub(super) fn how(id: FieldId) -> Option<How> {
     use FieldId as F;
@@ -13,6 +13,8 @@ pub(super) fn how(id: FieldId) -> Option<How> {
         F::JsonObj | F::JevtObj => How::Made(object),
         F::JsonRawtime | F::JevtRawtime => How::Made(time),
         F::EvtPlugininfo => How::Made(in_short),
+        F::JsonMember => How::Made(member::value),
+        F::JsonWords => How::Made(member::words),
         _ => return None,
     };
     Some(how)
