@@ -19,6 +19,7 @@ const DEFAULT_RULES: &[(&str, &str)] = &[
     ("rules/execution.yaml", include_str!("../../../rules/execution.yaml")),
     ("rules/impact.yaml", include_str!("../../../rules/impact.yaml")),
     ("rules/initial_access.yaml", include_str!("../../../rules/initial_access.yaml")),
+    ("rules/kubernetes.yaml", include_str!("../../../rules/kubernetes.yaml")),
     ("rules/persistence.yaml", include_str!("../../../rules/persistence.yaml")),
     ("rules/privilege_escalation.yaml", include_str!("../../../rules/privilege_escalation.yaml")),
 ];

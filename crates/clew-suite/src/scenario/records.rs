@@ -126,7 +126,8 @@ pub(super) fn kubernetes(world: &mut World, line: &mut Line) -> Result<(), Strin
     let resource = line.need("resource")?;
     let (resource, subresource) = resource.split_once('/').unwrap_or((&resource, ""));
     let (namespace, name) = (line.take("namespace"), line.take("name"));
-    let path = [Some("/api/v1"), namespace.as_deref(), Some(resource), name.as_deref()];
+    let within = namespace.as_ref().map(|namespace| format!("namespaces/{namespace}"));
+    let path = [Some("/api/v1"), within.as_deref(), Some(resource), name.as_deref()];
     let path: Vec<&str> = path.into_iter().flatten().collect();
     let code = line.take_as("code")?.unwrap_or(200_u16);
     let mut user = json!({

@@ -34,6 +34,7 @@ pub(super) fn set_user(world: &mut World, line: &mut Line) -> Result<(), String>
         descriptor: -1,
         uid_before: process.uid,
         uid_after,
+        ..PrivilegeEvent::default()
     };
     world.update(pid, Process { uid: uid_after, ..process });
     world.push(EventType::Setuid, Some(process.actor), EventKind::Privilege(privilege));
@@ -54,6 +55,7 @@ pub(super) fn change_namespaces(world: &mut World, line: &mut Line) -> Result<()
         descriptor,
         uid_before: process.uid,
         uid_after: process.uid,
+        ..PrivilegeEvent::default()
     };
     world.push(event_type, Some(process.actor), EventKind::Privilege(privilege));
     Ok(())
