@@ -15,6 +15,15 @@ pub struct FileId {
     pub device: u32,
 }
 
+/// Who owns a file; `u32::MAX` leaves it as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// User.
+    pub user: u32,
+    /// Group.
+    pub group: u32,
+}
+
 /// What was done to a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FileOperation {
@@ -39,6 +48,10 @@ pub enum FileOperation {
     ChangeOwner,
     /// The length was cut.
     Truncate,
+    /// The working directory became `path`.
+    ChangeDirectory,
+    /// The root became `path`.
+    ChangeRoot,
 }
 
 /// One call on a file, seen when it returned.
@@ -61,6 +74,13 @@ pub struct FileEvent {
     pub mode: u32,
     /// The file, where the call succeeded and the kernel told it.
     pub file: FileId,
+    /// The descriptor given: of the file itself (`fchmod`), or of the directory that a relative
+    /// path starts from (`AT_FDCWD` is -100). `None` where the call takes none.
+    pub descriptor: Option<i32>,
+    /// The same for the second path of a rename or link.
+    pub other_directory: Option<i32>,
+    /// Owner asked for by a change of owner.
+    pub owner: Option<Owner>,
 }
 
 impl FileEvent {

@@ -46,4 +46,4 @@ pub use time::TimestampNs;
 ///
 /// It grows when the meaning or order of a serialized field changes. Adding a variant at the end
 /// of an enum does not change it.
-pub const SCHEMA_VERSION: u16 = 2;
+pub const SCHEMA_VERSION: u16 = 3;

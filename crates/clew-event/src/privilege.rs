@@ -18,6 +18,17 @@ pub enum PrivilegeOperation {
     LeaveNamespaces,
 }
 
+/// Capabilities of a thread, bit n = capability n of `linux/capability.h`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// What it may do now.
+    pub effective: u64,
+    /// What it may make effective.
+    pub permitted: u64,
+    /// What it may hand on.
+    pub inheritable: u64,
+}
+
 /// One such call, seen when it returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivilegeEvent {
@@ -33,4 +44,8 @@ pub struct PrivilegeEvent {
     pub uid_before: u32,
     /// Effective user after it.
     pub uid_after: u32,
+    /// Effective group after it, where the kernel told.
+    pub gid_after: Option<u32>,
+    /// Capabilities after it, where the kernel told; a change of user changes them too.
+    pub capabilities: Option<Capabilities>,
 }

@@ -81,6 +81,9 @@ pub struct SocketEvent {
     pub socket_type: u16,
     /// Protocol number given to `socket`.
     pub protocol: u16,
+    /// The first bytes sent or received, where a rule asks for them; at most what `result` says.
+    /// They may hold secrets: rules judge them, nothing keeps them.
+    pub payload: Text,
 }
 
 /// What a descriptor leads to.

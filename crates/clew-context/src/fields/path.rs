@@ -101,6 +101,7 @@ fn subject<'a>(view: &View<'a>) -> Option<Paths<'a>> {
             FileOperation::Rename => Paths::Moved(file),
             FileOperation::Link => Paths::Linked(file),
             FileOperation::Symlink => Paths::Symlinked(file),
+            FileOperation::ChangeDirectory | FileOperation::ChangeRoot => return None,
         }),
         EventKind::Kernel(call) if call.result == 0 => {
             matches!(call.operation, KernelOperation::Mount | KernelOperation::Unmount)

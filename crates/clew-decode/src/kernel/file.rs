@@ -31,6 +31,7 @@ pub(super) fn file(record: Bytes<'_>) -> Result<(EventType, EventKind), Malforme
         flags: file.flags,
         mode: file.mode,
         file: FileId { inode: file.inode, device: file.device },
+        ..FileEvent::default()
     };
     Ok((event_type, EventKind::File(event)))
 }

@@ -32,6 +32,7 @@ pub(super) fn privilege(record: Bytes<'_>) -> Result<(EventType, EventKind), Mal
         descriptor: privilege.descriptor,
         uid_before: privilege.uid_before,
         uid_after: privilege.uid_after,
+        ..PrivilegeEvent::default()
     };
     Ok((event_type, EventKind::Privilege(event)))
 }

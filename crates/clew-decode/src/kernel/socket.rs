@@ -25,6 +25,7 @@ pub(super) fn socket(record: Bytes<'_>) -> Result<(EventType, EventKind), Malfor
         path: unix_path(record.raw(socket.path)?),
         socket_type: socket.socket_type,
         protocol: socket.protocol,
+        payload: Text::default(),
     };
     add_given(&mut event, record.raw(socket.given)?);
     Ok((event_type, EventKind::Socket(event)))

@@ -61,6 +61,7 @@ impl Machine {
                 device: record.u32(form.device).unwrap_or(0),
                 inode: record.unsigned(form.device + 1).unwrap_or(0),
             },
+            ..FileEvent::default()
         };
         let actor = self.actor(record.tid);
         self.emit((record.time_ns, actor), form.event_type, EventKind::File(file), waiting);

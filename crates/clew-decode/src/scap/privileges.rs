@@ -53,6 +53,7 @@ impl Machine {
             descriptor: descriptor.unwrap_or(-1),
             uid_before: before,
             uid_after: after,
+            ..PrivilegeEvent::default()
         };
         let actor = self.actor(record.tid);
         self.emit((record.time_ns, actor), event_type, EventKind::Privilege(event), waiting);
