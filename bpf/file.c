@@ -86,7 +86,12 @@ int BPF_PROG(on_open, struct pt_regs *regs, long result)
 {
 	struct opening call = opening_of(regs);
 	/* What an open is for tells nothing of `creat`, whose name says it. */
-	if (!is_wanted(regs, NUMBER(regs) == NR_CREAT ? 0 : call.flags, result))
+	if (!is_wanted(regs, NUMBER(regs) == NR_CREAT ? 0 : call.flags, result) || is_own())
+		return 0;
+	struct file *file = 0;
+	if (result >= 0)
+		file = file_of(bpf_get_current_task_btf(), result);
+	if (file && is_quiet(NUMBER(regs), call.flags, file, call.path))
 		return 0;
 	struct scratch *s = begin_call(KIND_FILE, sizeof(struct clew_file), regs, result);
 	if (!s)
@@ -94,14 +99,8 @@ int BPF_PROG(on_open, struct pt_regs *regs, long result)
 	struct clew_file *record = (struct clew_file *)s->bytes;
 	record->flags = call.flags;
 	record->mode = call.mode;
-	struct file *file = 0;
-	if (result >= 0)
-		file = file_of(bpf_get_current_task_btf(), result);
-	if (file) {
+	if (file)
 		put_file(s, record, file);
-		if (is_quiet(s, &record->path, call.flags))
-			return 0;
-	}
 	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
 	if (!file)
 		put_base(s, &record->base, &record->given, call.directory);

@@ -128,6 +128,15 @@ struct dentry {
 	struct inode *d_inode;
 };
 
+/* Since 6.14. */
+union shortname_store {
+	unsigned long words[5];
+};
+
+struct dentry___words {
+	union shortname_store d_shortname;
+};
+
 struct vfsmount {
 	struct dentry *mnt_root;
 };

@@ -59,13 +59,19 @@ static __always_inline bool is_wanted(struct pt_regs *regs, u32 flags, long resu
 	return is_number_wanted(NUMBER(regs), flags, result);
 }
 
+/* Whether the current task is the sensor, which leaves itself out. */
+static __always_inline bool is_own(void)
+{
+	struct clew_config *set = settings();
+	return !set || (bpf_get_current_task_btf()->tgid == set->own_tgid && !set->is_own_reported);
+}
+
 /* Begins a record on the call that the current task returns from; 0 where none is wanted. */
 static __always_inline struct scratch *begin_call(u16 kind, u32 size, struct pt_regs *regs,
 						  long result)
 {
-	struct clew_config *set = settings();
 	struct task_struct *task = bpf_get_current_task_btf();
-	if (!set || (task->tgid == set->own_tgid && !set->is_own_reported))
+	if (is_own())
 		return 0;
 	struct scratch *s = begin(&call_scratch, size);
 	if (!s)

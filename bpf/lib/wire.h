@@ -30,8 +30,14 @@
 #define KIND_SOCKET 10
 /* A system call by the 32-bit entry that is of interest and not decoded: counted only. */
 #define KIND_COMPAT 11
+/* A process asked for a program and did not get it. */
+#define KIND_EXEC_FAILED 12
 /* Number of kinds, unused 0 included: the length of each counter array. */
-#define KINDS 12
+#define KINDS 13
+/* In a word of interest, above the classes: the first bytes sent or received are wanted. */
+#define INTEREST_PAYLOAD 256
+/* A descriptor that no call can be given. */
+#define NO_DESCRIPTOR 2147483648
 /* The text was longer than its bound and is cut. */
 #define TEXT_TRUNCATED 1
 /* The memory that holds the text could not be read. */
@@ -72,6 +78,8 @@
 #define CGROUP_MEMORY 1
 /* Cgroups of the version 1 hierarchy of `pids` are followed. */
 #define CGROUP_PIDS 2
+/* Lowest bit of a mark of a quiet open, whose generation stands above it: it is quiet only where the path given has no `..`. */
+#define QUIET_UNLESS_CLIMBING 1
 /* Bytes of arguments that one record holds. */
 #define ARGV_BYTES_MAX 4096
 /* Bytes of environment that one record holds; user space keeps the allowed names only. */
@@ -86,6 +94,12 @@
 #define NAME_BYTES_MAX 256
 /* Where the last text of a record may begin; a text that would begin later is left out and marked as truncated. */
 #define TEXT_START_MAX 16383
+/* Bytes of payload that one record holds: what Falco takes by default (`snaplen`). */
+#define PAYLOAD_BYTES_MAX 80
+/* Pieces of a payload (`struct iovec`) that are put together. */
+#define PAYLOAD_PIECES_MAX 8
+/* Arguments of a program that was not put in place; later ones are left out and marked. */
+#define FAILED_ARGUMENTS_MAX 32
 /* System call numbers that a program may be attached to. */
 #define SYSCALLS_MAX 512
 /* Calls within the 32-bit `socketcall`; a power of two. */
@@ -341,8 +355,16 @@ struct clew_file {
 	__u32 flags;
 	/* Permission bits as given. */
 	__u32 mode;
+	/* Descriptor given: of the file, or of the directory that the path starts from; `NO_DESCRIPTOR` where the call takes none. */
+	__s32 descriptor;
+	/* The same for the second path. */
+	__s32 other_directory;
 	/* Zero. */
 	__u32 reserved;
+	/* Owner as given to a change of owner. */
+	__u32 user;
+	/* Group as given to it. */
+	__u32 group;
 	/* Path of the file that a descriptor leads to: kernel truth. */
 	struct clew_text path;
 	/* Path as given. */
@@ -352,17 +374,21 @@ struct clew_file {
 	/* Second path, or content of a symbolic link, as given. */
 	struct clew_text other;
 };
-_Static_assert(sizeof(struct clew_file) == 120, "clew_file");
+_Static_assert(sizeof(struct clew_file) == 136, "clew_file");
 _Static_assert(__builtin_offsetof(struct clew_file, header) == 0, "header");
 _Static_assert(__builtin_offsetof(struct clew_file, inode) == 64, "inode");
 _Static_assert(__builtin_offsetof(struct clew_file, device) == 72, "device");
 _Static_assert(__builtin_offsetof(struct clew_file, flags) == 76, "flags");
 _Static_assert(__builtin_offsetof(struct clew_file, mode) == 80, "mode");
-_Static_assert(__builtin_offsetof(struct clew_file, reserved) == 84, "reserved");
-_Static_assert(__builtin_offsetof(struct clew_file, path) == 88, "path");
-_Static_assert(__builtin_offsetof(struct clew_file, given) == 96, "given");
-_Static_assert(__builtin_offsetof(struct clew_file, base) == 104, "base");
-_Static_assert(__builtin_offsetof(struct clew_file, other) == 112, "other");
+_Static_assert(__builtin_offsetof(struct clew_file, descriptor) == 84, "descriptor");
+_Static_assert(__builtin_offsetof(struct clew_file, other_directory) == 88, "other_directory");
+_Static_assert(__builtin_offsetof(struct clew_file, reserved) == 92, "reserved");
+_Static_assert(__builtin_offsetof(struct clew_file, user) == 96, "user");
+_Static_assert(__builtin_offsetof(struct clew_file, group) == 100, "group");
+_Static_assert(__builtin_offsetof(struct clew_file, path) == 104, "path");
+_Static_assert(__builtin_offsetof(struct clew_file, given) == 112, "given");
+_Static_assert(__builtin_offsetof(struct clew_file, base) == 120, "base");
+_Static_assert(__builtin_offsetof(struct clew_file, other) == 128, "other");
 
 /* A call on a socket. */
 struct clew_socket {
@@ -380,8 +406,10 @@ struct clew_socket {
 	struct clew_text given;
 	/* Path of a unix socket; a leading NUL byte marks an abstract one. */
 	struct clew_text path;
+	/* First bytes sent or received, where they are wanted. */
+	struct clew_text payload;
 };
-_Static_assert(sizeof(struct clew_socket) == 128, "clew_socket");
+_Static_assert(sizeof(struct clew_socket) == 136, "clew_socket");
 _Static_assert(__builtin_offsetof(struct clew_socket, header) == 0, "header");
 _Static_assert(__builtin_offsetof(struct clew_socket, descriptor) == 64, "descriptor");
 _Static_assert(__builtin_offsetof(struct clew_socket, socket_type) == 68, "socket_type");
@@ -389,6 +417,7 @@ _Static_assert(__builtin_offsetof(struct clew_socket, protocol) == 70, "protocol
 _Static_assert(__builtin_offsetof(struct clew_socket, endpoint) == 72, "endpoint");
 _Static_assert(__builtin_offsetof(struct clew_socket, given) == 112, "given");
 _Static_assert(__builtin_offsetof(struct clew_socket, path) == 120, "path");
+_Static_assert(__builtin_offsetof(struct clew_socket, payload) == 128, "payload");
 
 /* A descriptor was put on standard input, output or error. */
 struct clew_descriptor {
@@ -419,16 +448,42 @@ struct clew_privilege {
 	__u32 uid_before;
 	/* Effective user after it. */
 	__u32 uid_after;
-	/* Zero. */
-	__u32 reserved;
+	/* Effective group after it. */
+	__u32 gid_after;
+	/* Effective capabilities after it. */
+	__u64 cap_effective;
+	/* Permitted capabilities after it. */
+	__u64 cap_permitted;
+	/* Inheritable capabilities after it. */
+	__u64 cap_inheritable;
 };
-_Static_assert(sizeof(struct clew_privilege) == 88, "clew_privilege");
+_Static_assert(sizeof(struct clew_privilege) == 112, "clew_privilege");
 _Static_assert(__builtin_offsetof(struct clew_privilege, header) == 0, "header");
 _Static_assert(__builtin_offsetof(struct clew_privilege, argument) == 64, "argument");
 _Static_assert(__builtin_offsetof(struct clew_privilege, descriptor) == 72, "descriptor");
 _Static_assert(__builtin_offsetof(struct clew_privilege, uid_before) == 76, "uid_before");
 _Static_assert(__builtin_offsetof(struct clew_privilege, uid_after) == 80, "uid_after");
-_Static_assert(__builtin_offsetof(struct clew_privilege, reserved) == 84, "reserved");
+_Static_assert(__builtin_offsetof(struct clew_privilege, gid_after) == 84, "gid_after");
+_Static_assert(__builtin_offsetof(struct clew_privilege, cap_effective) == 88, "cap_effective");
+_Static_assert(__builtin_offsetof(struct clew_privilege, cap_permitted) == 96, "cap_permitted");
+_Static_assert(__builtin_offsetof(struct clew_privilege, cap_inheritable) == 104, "cap_inheritable");
+
+/* A process asked for a program and did not get it. */
+struct clew_exec_failed {
+	/* Common part. */
+	struct clew_header header;
+	/* Arguments as given, each ended by a NUL byte. */
+	struct clew_text argv;
+	/* Path as given. */
+	struct clew_text filename;
+	/* Working directory. */
+	struct clew_text cwd;
+};
+_Static_assert(sizeof(struct clew_exec_failed) == 88, "clew_exec_failed");
+_Static_assert(__builtin_offsetof(struct clew_exec_failed, header) == 0, "header");
+_Static_assert(__builtin_offsetof(struct clew_exec_failed, argv) == 64, "argv");
+_Static_assert(__builtin_offsetof(struct clew_exec_failed, filename) == 72, "filename");
+_Static_assert(__builtin_offsetof(struct clew_exec_failed, cwd) == 80, "cwd");
 
 /* A call on the kernel or on another process. */
 struct clew_kernel {
@@ -488,18 +543,18 @@ _Static_assert(__builtin_offsetof(struct clew_quiet_key, path) == 8, "path");
 struct clew_counts {
 	/* Next value of `header.sequence`. */
 	__u64 sequence;
-	/* Records made, by kind. */
-	__u64 offered[12];
+	/* Records made, by kind; what was quiet is not among them. */
+	__u64 offered[13];
 	/* Records that found their ring full, by kind. */
-	__u64 dropped[12];
-	/* Records that were kept back because no rule can match them, by kind. */
-	__u64 quieted[12];
+	__u64 dropped[13];
+	/* Calls of which no record was made because no rule can match them, by kind. */
+	__u64 quieted[13];
 	/* Texts whose memory could not be read. */
 	__u64 unread;
 };
-_Static_assert(sizeof(struct clew_counts) == 304, "clew_counts");
+_Static_assert(sizeof(struct clew_counts) == 328, "clew_counts");
 _Static_assert(__builtin_offsetof(struct clew_counts, sequence) == 0, "sequence");
 _Static_assert(__builtin_offsetof(struct clew_counts, offered) == 8, "offered");
-_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 104, "dropped");
-_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 200, "quieted");
-_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 296, "unread");
+_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 112, "dropped");
+_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 216, "quieted");
+_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 320, "unread");

@@ -263,7 +263,7 @@ impl Watch {
     /// tape, keeps back nothing.
     fn keep_back(&self, sensor: &mut Sensor, events: &[Event]) {
         for event in events {
-            sensor.quiet(event, || self.engine.is_quiet(event));
+            sensor.quiet(event, || self.engine.quiet_verdict(event));
         }
     }
 

@@ -5,7 +5,7 @@
 //! so an open that no rule can match may be kept back by its path.
 
 use clew_event::file::FileOperation;
-use clew_event::interest::{CallClass, CallClasses, InterestSet};
+use clew_event::interest::{CallClass, CallClasses, InterestSet, QuietVerdict};
 use clew_event::{Event, EventKind, EventType};
 use clew_rules::RuleSet;
 
@@ -54,17 +54,17 @@ impl Engine {
         of_rules(&self.rules)
     }
 
-    /// True for the open of a file that no loaded rule can match, whoever opens that path with
-    /// that access: the kernel need not tell of it again until the rules change.
+    /// Whether no loaded rule can match the open of that file, whoever opens its path with that
+    /// access: the kernel need not tell of it again until the rules change.
     #[must_use]
-    pub fn is_quiet(&self, event: &Event) -> bool {
-        let EventKind::File(file) = &event.kind else { return false };
+    pub fn quiet_verdict(&self, event: &Event) -> QuietVerdict {
+        let EventKind::File(file) = &event.kind else { return QuietVerdict::Told };
         if file.operation != FileOperation::Open || file.result < 0 {
-            return false;
+            return QuietVerdict::Told;
         }
         let class = CallClass::of_call(event.event_type, file.flags, file.result);
         let view = self.context.view(event);
-        self.rules.excludes(event.event_type, KERNEL_SOURCE, class, &view)
+        self.rules.quiet_verdict(event.event_type, KERNEL_SOURCE, class, &view)
     }
 }
 

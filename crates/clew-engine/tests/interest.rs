@@ -6,12 +6,12 @@
     reason = "a test may panic, read where shared data lie, and say that it skips"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clew_engine::{Engine, Output, Settings};
 use clew_event::file::{FileEvent, FileId, FileOperation};
-use clew_event::interest::{CallClass, InterestSet};
+use clew_event::interest::{CallClass, InterestSet, QuietVerdict};
 use clew_event::process::Executed;
 use clew_event::socket::{SocketEvent, SocketOperation};
 use clew_event::{Actor, Event, EventId, EventKind, EventType, ProcessKey, TimestampNs};
@@ -54,6 +54,11 @@ const OTHERS: &str = "
   priority: info
 - rule: secret read
   condition: opens and evt.is_open_read = true and not fd.num < 0 and fd.name endswith shadow
+  output: o
+  desc: d
+  priority: info
+- rule: climbed
+  condition: opens and fd.name startswith /etc and fd.nameraw contains '../' and fd.nameraw glob '*../*../*'
   output: o
   desc: d
   priority: info
@@ -179,6 +184,14 @@ proptest! {
 /// What the kernel knows an open by, as `clew-sensor` tells it.
 type Key = (EventType, u32, String);
 
+/// As the kernel looks for it.
+fn is_climbing(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::File(file) => file.path_given.to_string().contains(".."),
+        _ => false,
+    }
+}
+
 fn key(event: &Event) -> Option<Key> {
     const FLAGS: u32 = 0o200_003;
     match &event.kind {
@@ -215,16 +228,21 @@ fn findings(texts: &[SourceFile], events: &[Event], is_kept: bool) -> (Vec<Strin
         engine.step(&exec(number, name), &mut output);
     }
     output.clear();
-    let mut quiet: BTreeSet<Key> = BTreeSet::new();
+    let mut quiet: BTreeMap<Key, QuietVerdict> = BTreeMap::new();
     let mut kept_back = 0;
     for event in events {
-        if is_kept && key(event).is_some_and(|key| quiet.contains(&key)) {
+        let is_quiet = match key(event).and_then(|key| quiet.get(&key)) {
+            Some(QuietVerdict::Always) => true,
+            Some(QuietVerdict::UnlessClimbing) => !is_climbing(event),
+            Some(QuietVerdict::Told) | None => false,
+        };
+        if is_kept && is_quiet {
             kept_back += 1;
             continue;
         }
         engine.step(event, &mut output);
-        if engine.is_quiet(event) {
-            quiet.extend(key(event));
+        if let Some(key) = key(event) {
+            quiet.entry(key).or_insert_with(|| engine.quiet_verdict(event));
         }
     }
     let told = output.findings.iter();
@@ -253,9 +271,9 @@ proptest! {
 
     #[test]
     fn what_was_found_quiet_never_hides_a_match(
-        events in proptest::collection::vec((on_file(), 0..ACTORS.len(), 0_u32..4), 512),
+        events in proptest::collection::vec((on_file(), 0..ACTORS.len(), 0_u32..4, any::<bool>()), 512),
     ) {
-        let events: Vec<Event> = (1..).zip(events).map(|(number, (mut event, actor, access))| {
+        let events: Vec<Event> = (1..).zip(events).map(|(number, (mut event, actor, access, climbs))| {
             let pid = u32::try_from(actor).unwrap();
             let process = ProcessKey { pid, ..ProcessKey::default() };
             event.id = EventId(number);
@@ -263,6 +281,10 @@ proptest! {
             if let EventKind::File(file) = &mut event.kind {
                 // Few flags, so that the same open comes again.
                 file.flags = if access == 3 { 0o200_000 } else { access };
+                if climbs {
+                    let climbing = format!("/tmp/../x/..{}", file.path);
+                    file.path_given = climbing.into();
+                }
             }
             event
         }).collect();

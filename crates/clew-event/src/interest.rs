@@ -103,6 +103,17 @@ impl CallClasses {
     }
 }
 
+/// Whether opens of a path need not be told of again, whoever makes them, until the rules change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuietVerdict {
+    /// A rule may match one.
+    Told,
+    /// No rule can match one whose caller gave a path without `..`.
+    UnlessClimbing,
+    /// No rule can match one.
+    Always,
+}
+
 /// The wanted classes of every call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterestSet {

@@ -4,13 +4,14 @@
 //! failed, what access an open asked for) makes every condition false. An unknown part of a
 //! condition counts as if it might hold.
 
-use clew_event::interest::{CallClass, CallClasses, is_open};
+use clew_event::interest::{CallClass, CallClasses, QuietVerdict, is_open};
 use clew_event::{EventType, FieldId, FieldSource, FieldValue, Scalar};
 
 use crate::RuleSet;
 use crate::judge::possible::{Known, can_hold};
 use crate::judge::predicate::Slot;
 use crate::judge::program::Program;
+use crate::rule_set::is_exec;
 
 impl RuleSet {
     /// The classes of a system call that a rule for `source` may match.
@@ -20,28 +21,31 @@ impl RuleSet {
         let Some(program) = self.program(source) else { return classes };
         for class in CallClass::all() {
             let known = |slot: Slot| known(program, slot, event_type, class);
-            let roots = program.roots(event_type).iter();
-            if roots.map(|(_, root)| *root).any(|root| can_hold(program, root, &known)) {
+            let is_no_exec = class.is_failed() && is_exec(event_type);
+            let can_match = |&(rule, root): &(u32, u32)| {
+                (!is_no_exec || self.judges_failed_execs(rule)) && can_hold(program, root, &known)
+            };
+            if program.roots(event_type).iter().any(can_match) {
                 classes.add(class);
             }
         }
         classes
     }
 
-    /// True where no rule for `source` can match an event of that class on the file that `fields`
-    /// tell of, whoever makes it: a verdict that may be kept for that file.
+    /// Whether no rule for `source` can match an event of that class on the file that `fields` tell
+    /// of, whoever makes it: a verdict that may be kept for that file.
     ///
     /// Of `fields` only [`OF_PATH`] are asked.
     #[must_use]
-    pub fn excludes<F: FieldSource>(
+    pub fn quiet_verdict<F: FieldSource>(
         &self,
         event_type: EventType,
         source: &str,
         class: CallClass,
         fields: &F,
-    ) -> bool {
-        let Some(program) = self.program(source) else { return true };
-        let known = |slot: Slot| {
+    ) -> QuietVerdict {
+        let Some(program) = self.program(source) else { return QuietVerdict::Always };
+        let of_path = |slot: Slot| {
             let field = program.field(slot)?;
             if !OF_PATH.contains(&field.id) {
                 return known(program, slot, event_type, class);
@@ -52,7 +56,18 @@ impl RuleSet {
                 FieldValue::Many(_) => None,
             }
         };
-        !program.roots(event_type).iter().any(|(_, root)| can_hold(program, *root, &known))
+        let unless_climbing = |slot: Slot| match program.field(slot)?.id {
+            FieldId::FdNameraw => Some(Known::Without(b"..")),
+            _ => of_path(slot),
+        };
+        let roots = || program.roots(event_type).iter().map(|(_, root)| *root);
+        if !roots().any(|root| can_hold(program, root, &of_path)) {
+            QuietVerdict::Always
+        } else if !roots().any(|root| can_hold(program, root, &unless_climbing)) {
+            QuietVerdict::UnlessClimbing
+        } else {
+            QuietVerdict::Told
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clew_event::interest::InterestSet;
+use clew_event::interest::{InterestSet, QuietVerdict};
 use clew_event::{Event, EventKind};
 use clew_sensor::{Sensor, Settings, Totals};
 use clew_wire::limits::{KIND_EXEC, KIND_FILE, KINDS, kind_name};
@@ -97,7 +97,7 @@ impl Tax {
             while Instant::now() < end {
                 sensor.poll(Duration::from_millis(50), &mut events)?;
                 for event in events.drain(..).filter(|_| is_quiet) {
-                    sensor.quiet(&event, || true);
+                    sensor.quiet(&event, || QuietVerdict::Always);
                 }
                 events.clear();
             }

@@ -12,13 +12,13 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 /// Counters since the sensor began, over all CPUs, by kind of record (`KIND_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Records that the programs made.
+    /// Records that the programs made, or did not make because they are quiet.
     pub offered: [u64; KINDS as usize],
     /// Records that reached user space and were decoded.
     pub seen: [u64; KINDS as usize],
     /// Records that the programs could not hand over.
     pub lost: [u64; KINDS as usize],
-    /// Records that the programs kept back because no rule can match them.
+    /// Calls that the programs kept back because no rule can match them.
     pub quieted: [u64; KINDS as usize],
     /// Records that reached user space and could not be decoded.
     pub malformed: u64,

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use clew_decode::kernel::{components, syscall};
 use clew_event::file::FileOperation;
+use clew_event::interest::QuietVerdict;
 use clew_event::{Event, EventKind};
+use clew_wire::limits::QUIET_UNLESS_CLIMBING;
 use clew_wire::record::QuietKey;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
@@ -26,7 +28,7 @@ type Key = [u8; size_of::<QuietKey>()];
 pub(crate) struct Quiet {
     table: MapHandle,
     generation: u32,
-    verdicts: BTreeMap<Key, bool>,
+    verdicts: BTreeMap<Key, QuietVerdict>,
 }
 
 impl Quiet {
@@ -37,14 +39,14 @@ impl Quiet {
     /// Forgets everything; the number that the kernel has to compare with from now on, never 0.
     pub(crate) fn next_generation(&mut self) -> u32 {
         self.verdicts.clear();
-        self.generation = self.generation.wrapping_add(1).max(1);
+        self.generation = (self.generation.wrapping_add(1) & (u32::MAX >> 1)).max(1);
         self.generation
     }
 
-    /// Keeps opens like this one back if `verdict` finds them quiet; it is asked once a key.
+    /// Keeps opens like this one back as far as `verdict` finds them quiet; it is asked once a key.
     ///
     /// Whatever the kernel does not take is handed up as before.
-    pub(crate) fn learn(&mut self, event: &Event, verdict: impl FnOnce() -> bool) {
+    pub(crate) fn learn(&mut self, event: &Event, verdict: impl FnOnce() -> QuietVerdict) {
         if self.generation == 0 {
             return;
         }
@@ -52,10 +54,13 @@ impl Quiet {
         if VERDICTS_MAX <= self.verdicts.len() {
             self.verdicts.clear();
         }
-        if *self.verdicts.entry(key).or_insert_with(verdict) {
-            let generation = self.generation.to_ne_bytes();
-            self.table.update(&key, &generation, MapFlags::ANY).ok();
-        }
+        let condition = match self.verdicts.entry(key).or_insert_with(verdict) {
+            QuietVerdict::Told => return,
+            QuietVerdict::UnlessClimbing => QUIET_UNLESS_CLIMBING,
+            QuietVerdict::Always => 0,
+        };
+        let mark = (self.generation << 1 | condition).to_ne_bytes();
+        self.table.update(&key, &mark, MapFlags::ANY).ok();
     }
 }
 

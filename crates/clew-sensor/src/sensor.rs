@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clew_decode::kernel::Decoder;
 use clew_event::container::CgroupEvent;
-use clew_event::interest::InterestSet;
+use clew_event::interest::{InterestSet, QuietVerdict};
 use clew_event::kernel::{LossReason, Lost, NodeStarted};
 use clew_event::{BootId, Event, EventId, EventKind, EventType, TimestampNs};
 use clew_wire::limits::{CGROUP_MEMORY, CGROUP_PIDS, CGROUP_VERSION_2, RECORD_BYTES_MAX};
@@ -236,12 +236,12 @@ impl Sensor {
         Ok(())
     }
 
-    /// Keeps opens like `event` back from now on if `verdict` says that no rule can match one,
-    /// whoever makes it; it is asked once for each call, access and path.
+    /// Keeps opens like `event` back from now on as far as `verdict` says that no rule can match
+    /// one, whoever makes it; it is asked once for each call, access and path.
     ///
     /// Nothing is kept back before the first [`Sensor::set_interest`], and each one of those
     /// begins anew.
-    pub fn quiet(&mut self, event: &Event, verdict: impl FnOnce() -> bool) {
+    pub fn quiet(&mut self, event: &Event, verdict: impl FnOnce() -> QuietVerdict) {
         if let Some(quiet) = &mut self.quiet {
             quiet.learn(event, verdict);
         }
@@ -294,6 +294,7 @@ impl Sensor {
         };
         for counts in self.losses.read() {
             add(&mut totals.offered, &counts.offered);
+            add(&mut totals.offered, &counts.quieted);
             add(&mut totals.lost, &counts.dropped);
             add(&mut totals.quieted, &counts.quieted);
             totals.unread += counts.unread;

@@ -39,8 +39,16 @@ constants! {
     KIND_SOCKET: u16 = 10;
     /// A system call by the 32-bit entry that is of interest and not decoded: counted only.
     KIND_COMPAT: u16 = 11;
+    /// A process asked for a program and did not get it.
+    KIND_EXEC_FAILED: u16 = 12;
     /// Number of kinds, unused 0 included: the length of each counter array.
-    KINDS: u16 = 12;
+    KINDS: u16 = 13;
+
+    /// In a word of interest, above the classes: the first bytes sent or received are wanted.
+    INTEREST_PAYLOAD: u32 = 256;
+
+    /// A descriptor that no call can be given.
+    NO_DESCRIPTOR: u32 = 0x8000_0000;
 
     /// The text was longer than its bound and is cut.
     TEXT_TRUNCATED: u16 = 1;
@@ -87,6 +95,10 @@ constants! {
     /// Cgroups of the version 1 hierarchy of `pids` are followed.
     CGROUP_PIDS: u32 = 2;
 
+    /// Lowest bit of a mark of a quiet open, whose generation stands above it: it is quiet only
+    /// where the path given has no `..`.
+    QUIET_UNLESS_CLIMBING: u32 = 1;
+
     /// Bytes of arguments that one record holds.
     ARGV_BYTES_MAX: u32 = 4096;
     /// Bytes of environment that one record holds; user space keeps the allowed names only.
@@ -102,6 +114,12 @@ constants! {
     /// Where the last text of a record may begin; a text that would begin later is left out and
     /// marked as truncated.
     TEXT_START_MAX: u32 = 16_383;
+    /// Bytes of payload that one record holds: what Falco takes by default (`snaplen`).
+    PAYLOAD_BYTES_MAX: u32 = 80;
+    /// Pieces of a payload (`struct iovec`) that are put together.
+    PAYLOAD_PIECES_MAX: u32 = 8;
+    /// Arguments of a program that was not put in place; later ones are left out and marked.
+    FAILED_ARGUMENTS_MAX: u32 = 32;
     /// System call numbers that a program may be attached to.
     SYSCALLS_MAX: u32 = 512;
     /// Calls within the 32-bit `socketcall`; a power of two.
@@ -128,6 +146,7 @@ pub const fn kind_name(kind: u16) -> &'static str {
         KIND_FILE => "file",
         KIND_SOCKET => "socket",
         KIND_COMPAT => "compat",
+        KIND_EXEC_FAILED => "exec_failed",
         _ => "",
     }
 }
@@ -135,7 +154,7 @@ pub const fn kind_name(kind: u16) -> &'static str {
 /// True for kinds that go to the bulk ring; all others go to the priority ring.
 #[must_use]
 pub const fn is_bulk(kind: u16) -> bool {
-    matches!(kind, KIND_FILE | KIND_SOCKET)
+    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED)
 }
 
 #[cfg(test)]
@@ -151,7 +170,13 @@ mod tests {
 
     #[test]
     fn no_record_outgrows_the_16_bit_offsets_of_its_texts() {
-        let bounds = [ARGV_BYTES_MAX, ENVIRONMENT_BYTES_MAX, ADDRESS_BYTES_MAX, NAME_BYTES_MAX];
+        let bounds = [
+            ARGV_BYTES_MAX,
+            ENVIRONMENT_BYTES_MAX,
+            ADDRESS_BYTES_MAX,
+            NAME_BYTES_MAX,
+            PAYLOAD_BYTES_MAX,
+        ];
         assert!(bounds.iter().all(|bound| *bound <= PATH_BYTES_MAX));
         assert_eq!(RECORD_BYTES_MAX, (TEXT_START_MAX + 1 + PATH_BYTES_MAX) as usize);
         assert!((TEXT_START_MAX + 1).is_power_of_two(), "the verifier needs a mask");
@@ -159,5 +184,7 @@ mod tests {
         const { assert!(PATH_COMPONENTS_MAX * 256 >= PATH_BYTES_MAX) };
         const { assert!(462 < SYSCALLS_MAX) };
         const { assert!(SOCKETCALLS_MAX.is_power_of_two()) };
+        // Loops of the programs; the verifier walks through each.
+        const { assert!(PAYLOAD_PIECES_MAX <= 8 && FAILED_ARGUMENTS_MAX <= 64) };
     }
 }

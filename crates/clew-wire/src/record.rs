@@ -1,6 +1,7 @@
 //! The records themselves: a header, and one fixed part a kind.
 
 use crate::layout::records;
+use crate::limits::KINDS;
 
 records! {
     /// Where in the record a text lies, and what had to be left out of it.
@@ -179,6 +180,15 @@ records! {
         flags: u32,
         /// Permission bits as given.
         mode: u32,
+        /// Descriptor given: of the file, or of the directory that the path starts from;
+        /// `NO_DESCRIPTOR` where the call takes none.
+        descriptor: i32,
+        /// The same for the second path.
+        other_directory: i32,
+        /// Owner as given to a change of owner.
+        user: u32,
+        /// Group as given to it.
+        group: u32,
         /// Zero.
         reserved: u32,
         /// Path of the file that a descriptor leads to: kernel truth.
@@ -207,6 +217,8 @@ records! {
         given: TextRef,
         /// Path of a unix socket; a leading NUL byte marks an abstract one.
         path: TextRef,
+        /// First bytes sent or received, where they are wanted.
+        payload: TextRef,
     }
 
     /// A descriptor was put on standard input, output or error.
@@ -233,8 +245,26 @@ records! {
         uid_before: u32,
         /// Effective user after it.
         uid_after: u32,
-        /// Zero.
-        reserved: u32,
+        /// Effective group after it.
+        gid_after: u32,
+        /// Effective capabilities after it.
+        cap_effective: u64,
+        /// Permitted capabilities after it.
+        cap_permitted: u64,
+        /// Inheritable capabilities after it.
+        cap_inheritable: u64,
+    }
+
+    /// A process asked for a program and did not get it.
+    struct ExecFailed = "clew_exec_failed" {
+        /// Common part.
+        header: Header,
+        /// Arguments as given, each ended by a NUL byte.
+        argv: TextRef,
+        /// Path as given.
+        filename: TextRef,
+        /// Working directory.
+        cwd: TextRef,
     }
 
     /// A call on the kernel or on another process.
@@ -279,15 +309,13 @@ records! {
     struct Counts = "clew_counts" {
         /// Next value of `header.sequence`.
         sequence: u64,
-        /// Records made, by kind.
-        offered: [u64; 12],
+        /// Records made, by kind; what was quiet is not among them.
+        offered: [u64; KINDS as usize],
         /// Records that found their ring full, by kind.
-        dropped: [u64; 12],
-        /// Records that were kept back because no rule can match them, by kind.
-        quieted: [u64; 12],
+        dropped: [u64; KINDS as usize],
+        /// Calls of which no record was made because no rule can match them, by kind.
+        quieted: [u64; KINDS as usize],
         /// Texts whose memory could not be read.
         unread: u64,
     }
 }
-
-const _: () = assert!(crate::limits::KINDS == 12, "the counters have one place a kind");

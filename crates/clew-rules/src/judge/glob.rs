@@ -55,6 +55,15 @@ impl Glob {
         Self { parts: parts.into(), ignores_case }
     }
 
+    /// True where `part` stands in the pattern, so that every text that matches has it; without
+    /// regard to letters, of which `part` must have none.
+    pub(crate) fn needs(&self, part: &[u8]) -> bool {
+        self.parts.windows(part.len().max(1)).any(|window| {
+            let mut pairs = window.iter().zip(part);
+            pairs.all(|(ours, byte)| matches!(ours, Part::Byte(own) if own == byte))
+        })
+    }
+
     /// True where the pattern describes the whole text.
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
         let (mut part, mut at) = (0, 0);

@@ -5,6 +5,7 @@
 //! excluded".
 
 use clew_event::Scalar;
+use memchr::memmem;
 use rustc_hash::FxHashMap;
 
 use super::predicate::{Check, Extract, Predicate, Slot};
@@ -26,6 +27,8 @@ pub(crate) enum Known<'a> {
     NotNegative,
     /// A text other than this one.
     Not(&'static [u8]),
+    /// A text that this one is no part of, or no value.
+    Without(&'static [u8]),
 }
 
 impl Known<'_> {
@@ -33,10 +36,12 @@ impl Known<'_> {
     fn verdict(&self, predicate: &Predicate) -> Option<bool> {
         let test = match &predicate.check {
             Check::Exists if matches!(self, Self::Missing) => return Some(false),
-            Check::Exists if matches!(self, Self::NegativeOrMissing) => return None,
+            Check::Exists if matches!(self, Self::NegativeOrMissing | Self::Without(_)) => {
+                return None;
+            }
             Check::Exists => return Some(true),
             Check::Value(test) => test,
-            Check::AllValues(_) | Check::Field { .. } => return None,
+            Check::AllValues(_) | Check::Any(_) | Check::Field { .. } => return None,
         };
         match self {
             Self::Exactly(value) => Some(test.passes(value)),
@@ -50,7 +55,20 @@ impl Known<'_> {
                 Test::TextDiffers(constant) if **constant == **text => Some(true),
                 _ => None,
             },
+            Self::Without(part) => needs(test, part).then_some(false),
         }
+    }
+}
+
+/// True where every text that passes has `part` in it.
+fn needs(test: &Test, part: &[u8]) -> bool {
+    let is_in = |text: &[u8]| memmem::find(text, part).is_some();
+    match test {
+        Test::TextIn(set) => set.iter().all(|constant| is_in(constant)),
+        Test::Contains(finder) => is_in(finder.needle()),
+        Test::StartsWith(constant) | Test::EndsWith(constant) => is_in(constant),
+        Test::Glob(glob) => glob.needs(part),
+        _ => false,
     }
 }
 
@@ -136,7 +154,26 @@ impl Search<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::glob::Glob;
     use super::*;
+
+    #[test]
+    fn a_text_is_needed_only_where_each_that_passes_has_it() {
+        let glob = |pattern: &[u8]| Test::Glob(Box::new(Glob::new(pattern, false)));
+        let contains = |part| Test::Contains(Box::new(memmem::Finder::new(part)));
+        let set =
+            |texts: &[&[u8]]| Test::TextIn(texts.iter().map(|text| Box::from(*text)).collect());
+        let check = |test: Test, expected| assert_eq!(needs(&test, b".."), expected, "{test:?}");
+        check(contains("../"), true);
+        check(contains("."), false);
+        check(Test::StartsWith(Box::from(*b"../x")), true);
+        check(Test::EndsWith(Box::from(*b"./x")), false);
+        check(glob(b"*../*../*"), true);
+        check(glob(b"*.?*"), false);
+        check(glob(b"*.*.*"), false);
+        check(set(&[b"a/..", b"../b"]), true);
+        check(set(&[b"a/..", b"b"]), false);
+    }
 
     #[test]
     fn a_range_passes_whole_or_not_at_all_or_is_open() {

@@ -1,10 +1,11 @@
 //! What nobody reads stays in the kernel.
 
 use std::fs::{self, File, OpenOptions};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clew_event::file::{FileEvent, FileOperation};
-use clew_event::interest::{CallClass, CallClasses, InterestSet};
+use clew_event::interest::{CallClass, CallClasses, InterestSet, QuietVerdict};
 use clew_event::{Event, EventKind, EventType};
 use clew_sensor::{Sensor, Settings};
 use clew_wire::limits::KIND_FILE;
@@ -92,7 +93,7 @@ fn an_open_found_quiet_is_counted_and_kept_back_until_the_interest_is_set_again(
             if file.path.to_string() == quiet && file.flags & 3 == 0 {
                 sensor.quiet(&event, || {
                     is_asked += 1;
-                    true
+                    QuietVerdict::Always
                 });
             }
         }
@@ -108,6 +109,52 @@ fn an_open_found_quiet_is_counted_and_kept_back_until_the_interest_is_set_again(
     assert_eq!(round(&mut sensor, 3), all);
     assert_eq!(round(&mut sensor, 4), all[1..]);
     assert_eq!(is_asked, 2);
+}
+
+#[test]
+fn an_open_is_known_by_the_name_it_has_now_and_told_where_its_caller_climbed() {
+    let settings =
+        Settings { is_self_reported: true, is_runtime_watched: false, ..Settings::default() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().canonicalize().expect("a path");
+    // The kernel keeps a long name elsewhere than a short one.
+    let long = path.join("x".repeat(60));
+    let [short, other] = ["12345678", "other"].map(|name| path.join(name));
+    let climbing = path.join("../").join(path.file_name().expect("a name")).join("12345678");
+    let Some((mut sensor, _turn)) = start(settings) else { return };
+    sensor.set_interest(&InterestSet::everything()).expect("the kernel takes it");
+    let mut round = |sensor: &mut Sensor, number: u32, opened: &[&Path]| {
+        opened.iter().for_each(|path| drop(File::open(path).expect("opens")));
+        let mark = path.join(format!("mark-{number}"));
+        fs::create_dir(&mark).expect("the mark");
+        let told: Vec<_> = until(sensor, &mark.display().to_string())
+            .into_iter()
+            .filter(|event| match &event.kind {
+                EventKind::File(file) => {
+                    file.path.to_string().starts_with(&format!("{}/", path.display()))
+                        && file.operation == FileOperation::Open
+                }
+                _ => false,
+            })
+            .collect();
+        for event in &told {
+            sensor.quiet(event, || QuietVerdict::UnlessClimbing);
+        }
+        told.len()
+    };
+    for file in [&long, &short] {
+        drop(File::create(file).expect("a file"));
+    }
+    assert_eq!(round(&mut sensor, 1, &[&long, &short, &long]), 5);
+    assert_eq!(round(&mut sensor, 2, &[&long, &short, &climbing]), 1);
+    fs::rename(&short, &other).expect("renamed");
+    assert_eq!(round(&mut sensor, 3, &[&other, &long]), 1);
+    fs::hard_link(&other, &short).expect("linked");
+    fs::remove_file(&long).expect("removed");
+    fs::rename(&other, &long).expect("renamed");
+    fs::create_dir(path.join("d")).expect("a folder");
+    fs::hard_link(&short, path.join("d/12345678")).expect("linked");
+    assert_eq!(round(&mut sensor, 4, &[&short, &long, &path.join("d/12345678")]), 1);
 }
 
 /// Events up to the one of that path.
