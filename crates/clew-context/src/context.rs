@@ -1,12 +1,12 @@
 //! The state as a whole: what each event changes in it, and how large it may become.
 
 use clew_event::kernel::NodeStarted;
-use clew_event::{BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, TimestampNs};
+use clew_event::{Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroups;
 use crate::container::{Container, Containers};
-use crate::domain::Domains;
+use crate::domain::{Domains, Scope};
 use crate::factors::Factors;
 use crate::process::Process;
 use crate::processes::Processes;
@@ -67,7 +67,7 @@ pub struct Counts {
     pub cgroups_evicted: u64,
     /// Containers given up.
     pub containers_evicted: u64,
-    /// Domain names given up.
+    /// Addresses with domain names, and single names, given up.
     pub domains_evicted: u64,
     /// Actors with a refused second factor given up.
     #[serde(default)]
@@ -125,9 +125,11 @@ impl Context {
                 self.processes.fork(actor, forked, event.time);
             }
             (EventKind::Executed(executed), Some(actor)) => {
+                self.domains.observe_environment(&self.scope(actor), executed);
                 self.processes.execute(actor, executed, Some(event.id));
             }
             (EventKind::Running(running), Some(actor)) => {
+                self.domains.observe_environment(&self.scope(actor), running);
                 self.processes.execute(actor, running, None);
             }
             (EventKind::Exited(exited), Some(actor)) if !exited.is_thread => {
@@ -136,7 +138,9 @@ impl Context {
             (EventKind::Privilege(privilege), Some(actor)) => {
                 self.processes.change_privilege(&actor.process, event.event_type, privilege);
             }
-            (EventKind::Dns(answer), _) => self.domains.observe(answer),
+            (EventKind::Dns(message), Some(actor)) => {
+                self.domains.observe(&self.scope(actor), message, event.time);
+            }
             (EventKind::Cgroup(cgroup), _) => self.cgroups.observe(cgroup),
             (EventKind::Container(container), _) => self.containers.observe(container),
             (EventKind::Account(account), _) => self.containers.observe_account(account),
@@ -150,6 +154,7 @@ impl Context {
                 | EventKind::File(_)
                 | EventKind::Socket(_)
                 | EventKind::Descriptor(_)
+                | EventKind::Dns(_)
                 | EventKind::Kernel(_)
                 | EventKind::Http(_)
                 | EventKind::KubernetesApi(_)
@@ -196,6 +201,12 @@ impl Context {
     #[must_use]
     pub fn container_of(&self, cgroup: CgroupId) -> Option<&ContainerId> {
         self.cgroups.get(cgroup)?.container.as_ref()
+    }
+
+    /// Whose domain names `actor` sees.
+    fn scope(&self, actor: &Actor) -> Scope {
+        let container = self.container_of(actor.cgroup).cloned();
+        Scope { boot: actor.process.boot, container }
     }
 
     pub(crate) fn container(&self, id: &ContainerId) -> Option<&Container> {

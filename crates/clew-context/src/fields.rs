@@ -14,6 +14,7 @@ use crate::view::View;
 
 mod cloudtrail;
 pub(crate) mod container;
+mod dns;
 pub(crate) mod evt;
 pub(crate) mod fd;
 mod gcp;
@@ -73,10 +74,10 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::FdSport => maybe(fd::server(view), fd::port),
         F::FdLport => maybe(fd::local(view), fd::port),
         F::FdRport => maybe(fd::remote(view), fd::port),
-        F::FdSipName => maybe(fd::server(view), |end| fd::domain(view, end)),
-        F::FdCipName => maybe(fd::client(view), |end| fd::domain(view, end)),
-        F::FdLipName => maybe(fd::local(view), |end| fd::domain(view, end)),
-        F::FdRipName => maybe(fd::remote(view), |end| fd::domain(view, end)),
+        F::FdSipName => maybe(fd::server(view), |end| dns::names(view, end)),
+        F::FdCipName => maybe(fd::client(view), |end| dns::names(view, end)),
+        F::FdLipName => maybe(fd::local(view), |end| dns::names(view, end)),
+        F::FdRipName => maybe(fd::remote(view), |end| dns::names(view, end)),
         F::FdL4proto => maybe(fd::of(view), |fd| fd.target.transport()),
         F::FdSockfamily => maybe(fd::of(view), |fd| fd.target.socket_family()),
         F::FdIsServer => maybe(fd::of(view), |fd| fd.target.is_server()),
@@ -176,6 +177,10 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::K8sPodName => container::known_label(view, "io.kubernetes.pod.name"),
         F::K8sNsName => container::known_label(view, "io.kubernetes.pod.namespace"),
         F::K8sPodUid => container::known_label(view, "io.kubernetes.pod.uid"),
+
+        F::DnsName | F::DnsType | F::DnsAnswers | F::DnsRcode | F::DnsIsAnswer | F::DnsServer => {
+            dns::value(view, id)
+        }
 
         _ => record::value(view, id, of),
     }

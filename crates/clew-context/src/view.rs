@@ -15,6 +15,7 @@ use clew_event::{
 
 use crate::container::Accounts;
 use crate::context::Context;
+use crate::domain::Scope;
 use crate::fields;
 use crate::process::{Image, Process};
 
@@ -127,6 +128,11 @@ impl<'a> View<'a> {
             return Some(now);
         }
         Some(self.process().map_or(now, |process| process.cgroup))
+    }
+
+    /// Whose domain names the acting process sees; `None` where nobody acted.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        Some(Scope { boot: self.key()?.boot, container: self.container_id().cloned() })
     }
 
     pub(crate) fn image(&self) -> Option<&'a Image> {

@@ -43,6 +43,7 @@ const ALWAYS: &[(&str, &[EventType])] = &[
         "a socket on standard input or output makes a reverse shell of what runs next",
         &[EventType::Dup, EventType::Dup2, EventType::Dup3],
     ),
+    ("`clew-context` names addresses by the answers of name servers", &[EventType::Dns]),
 ];
 
 impl Engine {

@@ -1,7 +1,8 @@
 //! Names by which rules know the kind of an event.
 //!
 //! They are Falco's (`evt.type`), because rules are written in them: the system call's name where
-//! there is one. Events that rules never name (losses, cgroups) have [`EventType::Other`].
+//! there is one. `dns` is Clew's own: Falco has no such event.
+//! Events that rules never name (losses, cgroups) have [`EventType::Other`].
 
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +140,7 @@ event_types! {
     Container "container",
     AsyncEvent "asyncevent",
     PluginEvent "pluginevent",
+    Dns "dns",
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub enum LossReason {
     QueueFull,
     /// A table in the kernel was full.
     MapFull,
+    /// More of one kind than is told in a second, or its ring was full.
+    RateBound,
 }
 
 /// Events that were lost before Clew could read them.

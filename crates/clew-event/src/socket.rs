@@ -116,10 +116,13 @@ pub struct DescriptorEvent {
     pub target: DescriptorTarget,
 }
 
-/// A question to, or an answer of, a name server.
+/// A question to, or an answer of, a name server, as it crossed the asker's socket.
+///
+/// The actor is the process that asked, also for an answer; there is none where it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsEvent {
-    /// Name that was asked, without the final dot.
+    /// Name that was asked, in lower case and without the final dot; a dot or backslash within a
+    /// label stands behind a backslash.
     pub name: Text,
     /// Record type number (1 = A, 28 = AAAA).
     pub record_type: u16,
@@ -127,4 +130,18 @@ pub struct DnsEvent {
     pub server: Option<SocketAddr>,
     /// Addresses of the answer; empty in a question.
     pub addresses: Vec<std::net::IpAddr>,
+    /// Names that the asked one stands for (CNAME), in the order of the answer.
+    pub aliases: Vec<Text>,
+    /// Protocol it came by.
+    pub transport: Transport,
+    /// Number that a question and its answer share.
+    pub transaction: u16,
+    /// False for a question.
+    pub is_answer: bool,
+    /// Response code (0 = no error, 3 = no such name); 0 in a question.
+    pub response_code: u8,
+    /// For how long all addresses and aliases may be kept; 0 where there are none.
+    pub ttl_seconds: u32,
+    /// True where the message could not be read to its end.
+    pub is_cut: bool,
 }

@@ -204,7 +204,12 @@ fn resolved(entry: Entry, argument: FieldArgument, used: &FieldUse) -> Resolved 
     Resolved {
         name,
         kind,
-        multiplicity: if is_ancestor && has_index { Multiplicity::One } else { multiplicity },
+        multiplicity: match multiplicity {
+            Multiplicity::Ancestors if has_index => Multiplicity::One,
+            // An address has several names: `=` holds where one is equal, `!=` where none is.
+            _ if is_domain => Multiplicity::Sides,
+            _ => multiplicity,
+        },
         field: entry.id.map(|id| Field { id, argument }),
         is_left_only: compares_itself,
         is_untransformable: compares_itself && used.name.as_ref() != "fd.types",

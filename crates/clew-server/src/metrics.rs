@@ -189,6 +189,7 @@ impl Loss {
                 LossReason::Malformed => "malformed",
                 LossReason::QueueFull => "queue_full",
                 LossReason::MapFull => "map_full",
+                LossReason::RateBound => "rate_bound",
             },
             record: if record.is_empty() { "unknown".to_owned() } else { record },
             cpu: if lost.cpu == u16::MAX { "none".to_owned() } else { lost.cpu.to_string() },

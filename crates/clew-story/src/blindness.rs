@@ -146,6 +146,7 @@ const fn why(reason: LossReason) -> &'static str {
         LossReason::Malformed => "their records could not be read",
         LossReason::QueueFull => "a queue was full",
         LossReason::MapFull => "a table in the kernel was full",
+        LossReason::RateBound => "there were more of them than are told in a second",
     }
 }
 

@@ -480,11 +480,6 @@ pub(crate) fn port<'a>(end: SocketAddr) -> FieldValue<'a> {
     unsigned(end.port().into())
 }
 
-/// The domain name that was last resolved to the address; missing where none was seen.
-pub(crate) fn domain<'a>(view: &View<'a>, end: SocketAddr) -> FieldValue<'a> {
-    view.context.domains.get(address(end)).map_or(FieldValue::Missing, text)
-}
-
 /// Thread and number in one, as Falco writes them.
 pub(crate) fn uid<'a>(view: &View<'a>) -> FieldValue<'a> {
     let Some((actor, fd)) = view.event.actor.zip(of(view)) else { return FieldValue::Missing };

@@ -55,7 +55,8 @@ fn check(of: EventType, kind: EventKind, names: &[&str], expected: &Expect) {
         addresses: vec![[203, 0, 113, 9].into()],
         ..DnsEvent::default()
     };
-    context.observe(&event(None, EventType::Other, EventKind::Dns(Box::new(answer))));
+    let asker = Some((30, INSIDE));
+    context.observe(&event(asker, EventType::Dns, EventKind::Dns(Box::new(answer))));
     let event: Event = event(Some((30, INSIDE)), of, kind);
     expected.assert_eq(&table(&context.view(&event), names));
 }

@@ -58,7 +58,7 @@ fn event_of(actor: (u32, CgroupId), other: u32, lifecycle: Lifecycle, what: u8) 
                 addresses: vec![std::net::Ipv4Addr::from(other).into()],
                 ..DnsEvent::default()
             };
-            event(None, EventType::Other, EventKind::Dns(Box::new(answer)))
+            event(Some(actor), EventType::Dns, EventKind::Dns(Box::new(answer)))
         }
         7 => {
             let privilege = PrivilegeEvent { uid_after: other, ..PrivilegeEvent::default() };

@@ -3,9 +3,11 @@
 //! From the event table and the list of system calls of falcosecurity/libs (July 2026), and the
 //! events of the container and krsi plugins. In ascending order.
 
-/// True where a condition may compare `evt.type` with `name`.
+use clew_event::EventType;
+
+/// True where a condition may compare `evt.type` with `name`: also with a kind of Clew's own.
 pub(crate) fn is_event_name(name: &str) -> bool {
-    EVENT_NAMES.binary_search(&name).is_ok()
+    EVENT_NAMES.binary_search(&name).is_ok() || EventType::from_name(name).is_some()
 }
 
 #[rustfmt::skip]
