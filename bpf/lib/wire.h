@@ -32,8 +32,10 @@
 #define KIND_COMPAT 11
 /* A process asked for a program and did not get it. */
 #define KIND_EXEC_FAILED 12
+/* A message to or from a name server. */
+#define KIND_DNS 13
 /* Number of kinds, unused 0 included: the length of each counter array. */
-#define KINDS 13
+#define KINDS 14
 /* In a word of interest, above the classes: the first bytes sent or received are wanted. */
 #define INTEREST_PAYLOAD 256
 /* A descriptor that no call can be given. */
@@ -100,6 +102,10 @@
 #define PAYLOAD_PIECES_MAX 8
 /* Arguments of a program that was not put in place; later ones are left out and marked. */
 #define FAILED_ARGUMENTS_MAX 32
+/* Bytes of a message to or from a name server: what resolvers offer over UDP. */
+#define DNS_BYTES_MAX 1232
+/* Such messages that one CPU tells of in a second. */
+#define DNS_PER_SECOND_MAX 2000
 /* System call numbers that a program may be attached to. */
 #define SYSCALLS_MAX 512
 /* Calls within the 32-bit `socketcall`; a power of two. */
@@ -359,12 +365,12 @@ struct clew_file {
 	__s32 descriptor;
 	/* The same for the second path. */
 	__s32 other_directory;
-	/* Zero. */
-	__u32 reserved;
 	/* Owner as given to a change of owner. */
 	__u32 user;
 	/* Group as given to it. */
 	__u32 group;
+	/* Zero. */
+	__u32 reserved;
 	/* Path of the file that a descriptor leads to: kernel truth. */
 	struct clew_text path;
 	/* Path as given. */
@@ -382,9 +388,9 @@ _Static_assert(__builtin_offsetof(struct clew_file, flags) == 76, "flags");
 _Static_assert(__builtin_offsetof(struct clew_file, mode) == 80, "mode");
 _Static_assert(__builtin_offsetof(struct clew_file, descriptor) == 84, "descriptor");
 _Static_assert(__builtin_offsetof(struct clew_file, other_directory) == 88, "other_directory");
-_Static_assert(__builtin_offsetof(struct clew_file, reserved) == 92, "reserved");
-_Static_assert(__builtin_offsetof(struct clew_file, user) == 96, "user");
-_Static_assert(__builtin_offsetof(struct clew_file, group) == 100, "group");
+_Static_assert(__builtin_offsetof(struct clew_file, user) == 92, "user");
+_Static_assert(__builtin_offsetof(struct clew_file, group) == 96, "group");
+_Static_assert(__builtin_offsetof(struct clew_file, reserved) == 100, "reserved");
 _Static_assert(__builtin_offsetof(struct clew_file, path) == 104, "path");
 _Static_assert(__builtin_offsetof(struct clew_file, given) == 112, "given");
 _Static_assert(__builtin_offsetof(struct clew_file, base) == 120, "base");
@@ -508,6 +514,20 @@ _Static_assert(__builtin_offsetof(struct clew_kernel, reserved) == 76, "reserved
 _Static_assert(__builtin_offsetof(struct clew_kernel, path) == 80, "path");
 _Static_assert(__builtin_offsetof(struct clew_kernel, other) == 88, "other");
 
+/* A message to or from a name server, told of who asked. */
+struct clew_dns {
+	/* Common part; without a process where it is not known. */
+	struct clew_header header;
+	/* Ends of the asker's socket: the other one is the server. */
+	struct clew_endpoint ends;
+	/* What was sent: over TCP with its length before it. */
+	struct clew_text message;
+};
+_Static_assert(sizeof(struct clew_dns) == 112, "clew_dns");
+_Static_assert(__builtin_offsetof(struct clew_dns, header) == 0, "header");
+_Static_assert(__builtin_offsetof(struct clew_dns, ends) == 64, "ends");
+_Static_assert(__builtin_offsetof(struct clew_dns, message) == 104, "message");
+
 /* What user space tells the programs before they run. */
 struct clew_config {
 	/* Thread-group id of the sensor; it learns it when it reads its list of tasks. */
@@ -544,17 +564,17 @@ struct clew_counts {
 	/* Next value of `header.sequence`. */
 	__u64 sequence;
 	/* Records made, by kind; what was quiet is not among them. */
-	__u64 offered[13];
+	__u64 offered[14];
 	/* Records that found their ring full, by kind. */
-	__u64 dropped[13];
+	__u64 dropped[14];
 	/* Calls of which no record was made because no rule can match them, by kind. */
-	__u64 quieted[13];
+	__u64 quieted[14];
 	/* Texts whose memory could not be read. */
 	__u64 unread;
 };
-_Static_assert(sizeof(struct clew_counts) == 328, "clew_counts");
+_Static_assert(sizeof(struct clew_counts) == 352, "clew_counts");
 _Static_assert(__builtin_offsetof(struct clew_counts, sequence) == 0, "sequence");
 _Static_assert(__builtin_offsetof(struct clew_counts, offered) == 8, "offered");
-_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 112, "dropped");
-_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 216, "quieted");
-_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 320, "unread");
+_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 120, "dropped");
+_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 232, "quieted");
+_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 344, "unread");

@@ -1,10 +1,11 @@
 //! Decodes the records of the kernel sensor.
 //!
-//! Reading order: this file (header and dispatch), `process`, `file`, `socket`, `privilege` (one a
-//! family), `path` (paths from components), `environment` (what may leave the sensor),
+//! Reading order: this file (header and dispatch), `process`, `file`, `socket`, `dns`, `privilege`
+//! (one a family), `path` (paths from components), `environment` (what may leave the sensor),
 //! [`syscall`] (numbers and names). Pure: the boot and its moment are given once, all else is in
 //! the record.
 
+mod dns;
 mod environment;
 mod file;
 mod path;
@@ -98,7 +99,8 @@ impl Decoder {
             time: self.time(header.time_ns),
             arrived,
             event_type,
-            actor: Some(Actor {
+            // Of a message on the wire it may not be known whose it is.
+            actor: (header.kind != limits::KIND_DNS || header.tgid != 0).then(|| Actor {
                 process: self.process(header.tgid, header.start_ns),
                 cgroup: CgroupId(header.cgroup),
                 tid: header.tid,
@@ -128,6 +130,7 @@ impl Decoder {
             limits::KIND_DESCRIPTOR => socket::descriptor(record),
             limits::KIND_FILE => file::file(record),
             limits::KIND_SOCKET => socket::socket(record),
+            limits::KIND_DNS => dns::dns(record),
             given => Err(Malformed::UnknownKind { given }),
         }
     }

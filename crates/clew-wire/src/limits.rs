@@ -41,8 +41,10 @@ constants! {
     KIND_COMPAT: u16 = 11;
     /// A process asked for a program and did not get it.
     KIND_EXEC_FAILED: u16 = 12;
+    /// A message to or from a name server.
+    KIND_DNS: u16 = 13;
     /// Number of kinds, unused 0 included: the length of each counter array.
-    KINDS: u16 = 13;
+    KINDS: u16 = 14;
 
     /// In a word of interest, above the classes: the first bytes sent or received are wanted.
     INTEREST_PAYLOAD: u32 = 256;
@@ -120,6 +122,10 @@ constants! {
     PAYLOAD_PIECES_MAX: u32 = 8;
     /// Arguments of a program that was not put in place; later ones are left out and marked.
     FAILED_ARGUMENTS_MAX: u32 = 32;
+    /// Bytes of a message to or from a name server: what resolvers offer over UDP.
+    DNS_BYTES_MAX: u32 = 1232;
+    /// Such messages that one CPU tells of in a second.
+    DNS_PER_SECOND_MAX: u32 = 2000;
     /// System call numbers that a program may be attached to.
     SYSCALLS_MAX: u32 = 512;
     /// Calls within the 32-bit `socketcall`; a power of two.
@@ -147,6 +153,7 @@ pub const fn kind_name(kind: u16) -> &'static str {
         KIND_SOCKET => "socket",
         KIND_COMPAT => "compat",
         KIND_EXEC_FAILED => "exec_failed",
+        KIND_DNS => "dns",
         _ => "",
     }
 }
@@ -154,7 +161,7 @@ pub const fn kind_name(kind: u16) -> &'static str {
 /// True for kinds that go to the bulk ring; all others go to the priority ring.
 #[must_use]
 pub const fn is_bulk(kind: u16) -> bool {
-    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED)
+    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED | KIND_DNS)
 }
 
 #[cfg(test)]

@@ -283,6 +283,16 @@ records! {
         other: TextRef,
     }
 
+    /// A message to or from a name server, told of who asked.
+    struct Dns = "clew_dns" {
+        /// Common part; without a process where it is not known.
+        header: Header,
+        /// Ends of the asker's socket: the other one is the server.
+        ends: Endpoint,
+        /// What was sent: over TCP with its length before it.
+        message: TextRef,
+    }
+
     /// What user space tells the programs before they run.
     struct Config = "clew_config" {
         /// Thread-group id of the sensor; it learns it when it reads its list of tasks.

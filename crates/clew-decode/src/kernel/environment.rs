@@ -24,6 +24,8 @@ const KEPT: &[&[u8]] = &[
     b"HTTPS_PROXY",
     b"http_proxy",
     b"https_proxy",
+    // Where the API server is, by the convention of Kubernetes: its clients ask no name server.
+    b"KUBERNETES_SERVICE_HOST",
 ];
 
 /// Beginnings of names that are kept without their values.

@@ -78,7 +78,7 @@ fn operation(event_type: EventType) -> Option<SocketOperation> {
 }
 
 /// Both ends as the kernel holds them. An IPv4 peer of an IPv6 socket is told as IPv4.
-fn endpoints(end: &Endpoint, socket_type: u16) -> Endpoints {
+pub(super) fn endpoints(end: &Endpoint, socket_type: u16) -> Endpoints {
     let local = address(end.family, &end.local, end.local_port);
     let remote = address(end.family, &end.remote, end.remote_port);
     let is_ipv4 = remote.or(local).is_some_and(|address| address.is_ipv4());
