@@ -12,6 +12,7 @@ use crate::falco;
 /// Our own rules, in the order in which they are loaded; macros come first.
 const DEFAULT_RULES: &[(&str, &str)] = &[
     ("rules/00_macros.yaml", include_str!("../../../rules/00_macros.yaml")),
+    ("rules/aws.yaml", include_str!("../../../rules/aws.yaml")),
     ("rules/command_and_control.yaml", include_str!("../../../rules/command_and_control.yaml")),
     ("rules/credential_access.yaml", include_str!("../../../rules/credential_access.yaml")),
     ("rules/defense_evasion.yaml", include_str!("../../../rules/defense_evasion.yaml")),

@@ -95,7 +95,6 @@ fn executed(
             sid: pid,
             pgid: pid,
             tty: line.take_as("tty")?.unwrap_or(parent.tty),
-            ..Session::default()
         },
         surroundings: Some(Box::new(Surroundings {
             permitted: effective,
