@@ -17,21 +17,25 @@ mod file;
 mod gcp_audit;
 mod github;
 mod k8s_audit;
+mod moment;
 mod okta;
 mod scan;
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use clew_event::control_plane::{ApiCall, ApiSource};
-use clew_event::json::{Json, Value};
+use clew_event::control_plane::{ApiCall, ApiSource, Claim};
+use clew_event::json::{Json, Kind, Value};
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, Text, TimestampNs};
 use flate2::bufread::MultiGzDecoder;
+
+use moment::moment;
 
 pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
 
 /// Longest file that is read, unpacked; CloudTrail writes at most some 50 MB to one.
 pub const FILE_BYTES_MAX: u64 = 512 << 20;
 
+const SERVICE_ACCOUNT: &[u8] = b"system:serviceaccount:";
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What a file holds.
@@ -112,6 +116,8 @@ struct Told {
     time: Option<TimestampNs>,
     /// What names the record in its log; empty where nothing does.
     id: Vec<u8>,
+    /// The version of the record's form, where it is none that is known.
+    unknown_version: Option<Text>,
 }
 
 fn told(source: ApiSource, record: &Json<'_>) -> Told {
@@ -126,12 +132,18 @@ fn told(source: ApiSource, record: &Json<'_>) -> Told {
     }
 }
 
-/// The event of a record; one that tells no time happened at `before`.
-fn event(source: ApiSource, record: &Json<'_>, text: &[u8], before: TimestampNs) -> Event {
-    let Told { call, time, id } = told(source, record);
+/// The event of a record, and the version of its form where that is unknown. A record that tells
+/// no time happened at `before`.
+fn event(
+    source: ApiSource,
+    record: &Json<'_>,
+    text: &[u8],
+    before: TimestampNs,
+) -> (Event, Option<Text>) {
+    let Told { call, time, id, unknown_version } = told(source, record);
     let time = time.unwrap_or(before);
     let call = Box::new(ApiCall { source, record: text.into(), ..call });
-    Event {
+    let event = Event {
         id: event_id(source, if id.is_empty() { text } else { &id }),
         time,
         arrived: time,
@@ -146,7 +158,8 @@ fn event(source: ApiSource, record: &Json<'_>, text: &[u8], before: TimestampNs)
             | ApiSource::AzureActivity
             | ApiSource::EntraSignIn => EventKind::CloudApi(call),
         },
-    }
+    };
+    (event, unknown_version)
 }
 
 /// The same record has the same id wherever it is read. The highest bit says that no kernel gave
@@ -164,11 +177,19 @@ fn event_id(source: ApiSource, id: &[u8]) -> EventId {
 
 /// What stands at `path`; empty where nothing does.
 fn text_at(record: &Json<'_>, path: &[&str]) -> Text {
-    record.at(path).map_or_else(Text::default, text_of)
+    text_of(record.at(path))
 }
 
-fn text_of(value: Value<'_, '_>) -> Text {
-    (*value.as_text()).into()
+/// What a value says; empty where there is none, and for `null`.
+fn text_of(value: Option<Value<'_, '_>>) -> Text {
+    let value = value.filter(|value| value.kind() != Kind::Null);
+    value.map_or_else(Text::default, |value| (*value.as_text()).into())
+}
+
+/// The first of several values that says something.
+fn first_of<const N: usize>(values: [Option<Value<'_, '_>>; N]) -> Text {
+    let texts = values.into_iter().map(text_of);
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 /// The first of several places where something stands.
@@ -177,8 +198,31 @@ fn first_text(record: &Json<'_>, paths: &[&[&str]]) -> Text {
     texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
+fn member<'j, 'a>(object: Option<Value<'j, 'a>>, name: &str) -> Option<Value<'j, 'a>> {
+    object.and_then(|object| object.get(name))
+}
+
 fn time_at(record: &Json<'_>, path: &[&str]) -> Option<TimestampNs> {
-    TimestampNs::from_rfc3339(&text_at(record, path).to_str_lossy())
+    moment_of(record.at(path))
+}
+
+fn moment_of(value: Option<Value<'_, '_>>) -> Option<TimestampNs> {
+    moment(std::str::from_utf8(&value?.string()?).ok()?)
+}
+
+/// The Kubernetes service account that a text ends in the name of, `system:serviceaccount:NS:NAME`.
+fn service_account(text: Value<'_, '_>) -> Option<Claim> {
+    let text = text.string()?;
+    let start = memchr::memmem::find(&text, SERVICE_ACCOUNT)?;
+    let is_part = start == 0 || text.get(start - 1) == Some(&b':');
+    is_part.then(|| account_of(text.get(start..)?)).flatten()
+}
+
+fn account_of(name: &[u8]) -> Option<Claim> {
+    let mut parts = name.strip_prefix(SERVICE_ACCOUNT)?.split(|&byte| byte == b':');
+    let (namespace, name) = (parts.next()?, parts.next()?);
+    let is_whole = parts.next().is_none() && !namespace.is_empty() && !name.is_empty();
+    is_whole.then(|| Claim::ServiceAccount { namespace: namespace.into(), name: name.into() })
 }
 
 #[cfg(test)]

@@ -46,6 +46,29 @@ pub struct ApiCall {
     pub region: Text,
     /// What the record proves about identities, in the order in which it tells them.
     pub claims: Vec<Claim>,
+    /// Which part of the call this tells of.
+    pub stage: CallStage,
+}
+
+/// Which part of a call an event tells of.
+///
+/// Kubernetes tells of one call up to three times. All of them have the same event id, which names
+/// the call: whoever drops repeated deliveries has to go by id **and** stage, and whoever counts
+/// calls counts ids. `Started` is told at once where a call lasts (`exec`, `watch`), and carries
+/// the same claims as what follows it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum CallStage {
+    /// The whole call, with its result. What every other log tells.
+    #[default]
+    Complete,
+    /// It was received; nothing is decided yet.
+    Received,
+    /// It was granted or refused, and goes on.
+    Started,
+    /// The server failed on it.
+    Failed,
 }
 
 /// Something that a record proves about an identity; what lineage is made of.
@@ -53,7 +76,7 @@ pub struct ApiCall {
 pub enum Claim {
     /// The call handed out a credential, or made an identity that can get one.
     Minted(Minted),
-    /// The credential used is that of a pod.
+    /// The credential used is that of a pod, or a service called on behalf of one.
     Pod {
         /// Its unique id; empty where the record has none.
         uid: Text,
@@ -62,12 +85,12 @@ pub enum Claim {
         /// Its namespace; empty where the record has none.
         namespace: Text,
     },
-    /// The credential used is that of a virtual machine.
+    /// The credential used is that of a virtual machine, or a service called on behalf of one.
     Instance {
         /// Its id, such as `i-0abc…`.
         id: Text,
     },
-    /// The credential used is that of a Kubernetes service account.
+    /// The credential used is that of a Kubernetes service account, or was handed out for its token.
     ServiceAccount {
         /// Its namespace.
         namespace: Text,
@@ -102,6 +125,11 @@ pub enum Claim {
         /// The command with its arguments; empty for `attach` and `portforward`.
         command: Vec<Text>,
     },
+    /// Whoever first signed in; fixed to the session and to all that are opened from it.
+    SignedIn {
+        /// As the identity provider named them.
+        name: Text,
+    },
 }
 
 /// What a call handed out.
@@ -135,6 +163,8 @@ pub enum MintedKind {
     Role,
     /// A password for a console.
     Login,
+    /// A session in a console. Logs give it no id of its own: `id` is whoever signed in.
+    ConsoleSession,
 }
 
 /// A log of API calls; decides which rules judge its records and what their fields mean.

@@ -195,6 +195,19 @@ impl<'j, 'a> Value<'j, 'a> {
         path.iter().try_fold(self, |value, key| value.get(key))
     }
 
+    /// Members of an object by their names, all found in one pass; nothing for other kinds.
+    #[must_use]
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Self>; N] {
+        let mut found = [None; N];
+        for (name, value) in self.members() {
+            let wanted = names.iter().position(|wanted| name.is(wanted));
+            if let Some(place) = wanted.and_then(|at| found.get_mut(at)) {
+                place.get_or_insert(value);
+            }
+        }
+        found
+    }
+
     /// Names and values of an object; nothing for other kinds.
     pub fn members(self) -> impl Iterator<Item = (Self, Self)> {
         let mut children = self.children(Kind::Object);
@@ -273,5 +286,13 @@ mod tests {
         assert_eq!(json.at(&["a"]).unwrap().items().count(), 2);
         assert_eq!(json.root().items().count(), 0);
         assert_eq!(json.at(&["a"]).unwrap().members().count(), 0);
+    }
+
+    #[test]
+    fn members_are_picked_by_name_and_the_first_of_a_name_counts() {
+        let json = Json::parse(br#"{"a":1,"\u0062":2,"a":3,"c":4}"#).unwrap();
+        let picked = json.root().pick(["b", "a", "z"]).map(|it| it.and_then(Value::unsigned));
+        assert_eq!(picked, [Some(2), Some(1), None]);
+        assert!(json.at(&["a"]).unwrap().pick(["a"])[0].is_none());
     }
 }

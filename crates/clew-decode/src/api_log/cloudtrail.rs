@@ -1,49 +1,117 @@
-//! Records of AWS CloudTrail.
+//! Records of AWS CloudTrail, versions 1.00 to 1.11.
+//!
+//! Members are those of the "CloudTrail record contents" and "userIdentity element" pages of its
+//! user guide. Calls, console sign-ins, events of services, network activity of VPC endpoints and
+//! Insights are records of one form; Insights lack the name of a call and are named by their type.
 
-use clew_event::control_plane::ApiCall;
-use clew_event::json::Json;
+mod identity;
+mod minted;
+
+use clew_event::Text;
+use clew_event::control_plane::{ApiCall, Claim};
+use clew_event::json::{Json, Value};
 
 use super::address::address;
-use super::{Told, first_text, text_at, time_at};
+use super::{Told, first_of, member, moment_of, text_of};
+use identity::Caller;
+
+/// What a call was done to, by the names of its parameters, the telling ones first.
+const TARGETS: [&str; 12] = [
+    "bucketName",
+    "roleArn",
+    "roleName",
+    "userName",
+    "functionName",
+    "secretId",
+    "instanceId",
+    "groupId",
+    "targetPrincipal",
+    "trailName",
+    "name",
+    "keyId",
+];
 
 pub(super) fn told(record: &Json<'_>) -> Told {
+    #[rustfmt::skip]
+    let [source, name, caller, request, response, resources, place, agent, region, account,
+        error, failure, time, id, shared, insight, version] = record.root().pick([
+        "eventSource", "eventName", "userIdentity", "requestParameters", "responseElements",
+        "resources", "sourceIPAddress", "userAgent", "awsRegion", "recipientAccountId",
+        "errorCode", "errorMessage", "eventTime", "eventID", "sharedEventID", "insightDetails",
+        "eventVersion",
+    ]);
+    let caller = Caller::of(caller);
+    let mut claims = caller.claims;
+    let error = error_of(error, failure, response);
+    let of_call = Call { name, request, response, caller: &caller.principal };
+    of_call.claims(caller.service.as_bytes(), error.is_empty(), &mut claims);
+    if insight.is_none() && shared.is_some() {
+        claims.push(Claim::Shared { id: text_of(shared) });
+    }
     let call = ApiCall {
-        service: text_at(record, &["eventSource"]),
-        action: text_at(record, &["eventName"]),
-        principal: first_text(
-            record,
-            &[
-                &["userIdentity", "arn"],
-                &["userIdentity", "userName"],
-                &["userIdentity", "invokedBy"],
-                &["userIdentity", "principalId"],
-                &["userIdentity", "type"],
-            ],
-        ),
-        credential: text_at(record, &["userIdentity", "accessKeyId"]),
-        resource: first_text(
-            record,
-            &[
-                &["resources", "0", "ARN"],
-                &["requestParameters", "bucketName"],
-                &["requestParameters", "roleArn"],
-                &["requestParameters", "roleName"],
-                &["requestParameters", "userName"],
-                &["requestParameters", "functionName"],
-                &["requestParameters", "secretId"],
-                &["requestParameters", "instanceId"],
-                &["requestParameters", "groupId"],
-                &["requestParameters", "name"],
-            ],
-        ),
-        source_address: address(&text_at(record, &["sourceIPAddress"]).to_str_lossy()),
-        account: first_text(record, &[&["recipientAccountId"], &["userIdentity", "accountId"]]),
-        error: text_at(record, &["errorCode"]),
+        service: first_of([source, member(insight, "eventSource")]),
+        action: first_of([name, member(insight, "insightType")]),
+        principal: caller.principal,
+        credential: caller.credential,
+        resource: resource(resources, request, insight),
+        source_address: place.and_then(Value::string).and_then(|place| address(&place)),
+        account: first_of([account, caller.account]),
+        error,
+        principal_kind: caller.kind,
+        issuer: caller.issuer,
+        session: caller.session,
+        user_agent: text_of(agent),
+        region: text_of(region),
+        claims,
         ..ApiCall::default()
     };
+    let version = text_of(version);
+    let is_known = version.is_empty() || version.as_bytes().starts_with(b"1.");
     Told {
         call,
-        time: time_at(record, &["eventTime"]),
-        id: text_at(record, &["eventID"]).as_bytes().to_vec(),
+        time: moment_of(time),
+        id: id.and_then(Value::string).unwrap_or_default().into_owned(),
+        unknown_version: (!is_known).then_some(version),
     }
 }
+
+/// What a call asked for and was answered.
+struct Call<'c, 'j, 'a> {
+    name: Option<Value<'j, 'a>>,
+    request: Option<Value<'j, 'a>>,
+    response: Option<Value<'j, 'a>>,
+    caller: &'c Text,
+}
+
+/// A sign-in that was refused has no code, only its outcome.
+fn error_of(
+    code: Option<Value<'_, '_>>,
+    message: Option<Value<'_, '_>>,
+    response: Option<Value<'_, '_>>,
+) -> Text {
+    let code = text_of(code);
+    let is_refused = || member(response, "ConsoleLogin").is_some_and(|it| it.is("Failure"));
+    if code.is_empty() && (is_refused() || !text_of(message).is_empty()) {
+        return "Failure".into();
+    }
+    code
+}
+
+fn resource(
+    resources: Option<Value<'_, '_>>,
+    request: Option<Value<'_, '_>>,
+    insight: Option<Value<'_, '_>>,
+) -> Text {
+    let first = resources.and_then(|all| all.items().next());
+    let named = first.map(|first| first.pick(["ARN", "arn", "ARNPrefix"]));
+    let named = named.map_or_else(Text::default, first_of);
+    if !named.is_empty() {
+        return named;
+    }
+    let targets = request.map(|request| request.pick(TARGETS));
+    let target = targets.map_or_else(Text::default, first_of);
+    if target.is_empty() { text_of(member(insight, "eventName")) } else { target }
+}
+
+#[cfg(test)]
+mod tests;

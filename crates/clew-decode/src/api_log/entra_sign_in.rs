@@ -9,8 +9,8 @@ use super::{Told, text_at, time_at};
 pub(super) fn told(record: &Json<'_>) -> Told {
     let call = ApiCall {
         action: text_at(record, &["operationName"]),
-        source_address: address(&text_at(record, &["callerIpAddress"]).to_str_lossy()),
+        source_address: address(text_at(record, &["callerIpAddress"]).as_bytes()),
         ..ApiCall::default()
     };
-    Told { call, time: time_at(record, &["time"]), id: Vec::new() }
+    Told { call, time: time_at(record, &["time"]), ..Told::default() }
 }

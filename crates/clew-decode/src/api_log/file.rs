@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use clew_event::TimestampNs;
 use clew_event::control_plane::ApiSource;
 use clew_event::json::{JSON_BYTES_MAX, Json, unescaped};
-use clew_event::{Event, TimestampNs};
 
 use super::scan::{items, members, open_member, skip_gaps, value_end};
 use super::{Decoded, complaint, event};
@@ -186,10 +186,16 @@ impl File<'_> {
     fn record(&mut self, source: ApiSource, text: &[u8]) {
         match Json::parse(text) {
             Ok(record) => {
-                self.records += 1;
-                let event: Event = event(source, &record, text, self.last_time);
+                let (event, unknown_version) = event(source, &record, text, self.last_time);
                 self.last_time = event.time;
                 self.decoded.events.push(event);
+                self.records += 1;
+                if let Some(version) = unknown_version {
+                    let message = format!(
+                        "version `{version}` is not known: it was read as the last one that is"
+                    );
+                    self.say("json-unknown-version", message);
+                }
             }
             Err(_) if JSON_BYTES_MAX < text.len() => {
                 let message = format!("{} bytes, at most {JSON_BYTES_MAX} are read", text.len());
@@ -201,6 +207,11 @@ impl File<'_> {
 
     fn complain(&mut self, code: &str, message: String) {
         self.records += 1;
+        self.say(code, message);
+    }
+
+    /// Complains about the record that was found last.
+    fn say(&mut self, code: &str, message: String) {
         if COMPLAINTS_MAX <= self.decoded.complaints.len() {
             self.complaints_left_out += 1;
             return;
@@ -225,6 +236,7 @@ impl Markers {
     const SENDER: u16 = 1 << 7;
     const ABOUT: u16 = 1 << 8;
     const WEBHOOK_TYPE: u16 = 1 << 9;
+    const INSIGHT: u16 = 1 << 10;
 
     fn see(&mut self, name: &[u8]) {
         self.0 |= match name {
@@ -238,6 +250,7 @@ impl Markers {
             b"sender" => Self::SENDER,
             b"repository" | b"organization" | b"hook" => Self::ABOUT,
             b"webhook_type" => Self::WEBHOOK_TYPE,
+            b"insightDetails" => Self::INSIGHT,
             _ => 0,
         };
     }
@@ -248,9 +261,10 @@ impl Markers {
 
     /// The log that a record with these members is of.
     fn source(self) -> Option<ApiSource> {
-        const BY: [(u16, ApiSource); 6] = [
+        const BY: [(u16, ApiSource); 7] = [
             (Markers::AUDIT_ID, ApiSource::KubernetesAudit),
             (Markers::EVENT_SOURCE | Markers::EVENT_NAME, ApiSource::Cloudtrail),
+            (Markers::INSIGHT, ApiSource::Cloudtrail),
             (Markers::PROTO_PAYLOAD, ApiSource::GcpAudit),
             (Markers::EVENT_TYPE | Markers::PUBLISHED | Markers::ACTOR, ApiSource::Okta),
             (Markers::WEBHOOK_TYPE, ApiSource::Github),

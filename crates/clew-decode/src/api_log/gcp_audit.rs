@@ -21,7 +21,7 @@ pub(super) fn told(record: &Json<'_>) -> Told {
         ),
         credential: payload(&["authenticationInfo", "serviceAccountKeyName"]),
         resource: payload(&["resourceName"]),
-        source_address: address(&payload(&["requestMetadata", "callerIp"]).to_str_lossy()),
+        source_address: address(payload(&["requestMetadata", "callerIp"]).as_bytes()),
         account: text_at(record, &["resource", "labels", "project_id"]),
         error: error(record),
         ..ApiCall::default()
@@ -36,6 +36,7 @@ pub(super) fn told(record: &Json<'_>) -> Told {
         } else {
             Vec::new()
         },
+        unknown_version: None,
     }
 }
 

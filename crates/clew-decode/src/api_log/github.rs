@@ -21,7 +21,7 @@ pub(super) fn told(record: &Json<'_>) -> Told {
         ),
         ..ApiCall::default()
     };
-    Told { call, time: time(record), id: Vec::new() }
+    Told { call, time: time(record), ..Told::default() }
 }
 
 /// `repository.publicized`: type and action, as far as they are told.

@@ -17,7 +17,7 @@ pub(super) fn told(record: &Json<'_>) -> Told {
             record,
             &[&["target", "0", "alternateId"], &["target", "0", "displayName"]],
         ),
-        source_address: address(&text_at(record, &["client", "ipAddress"]).to_str_lossy()),
+        source_address: address(text_at(record, &["client", "ipAddress"]).as_bytes()),
         error: error(record),
         ..ApiCall::default()
     };
@@ -25,6 +25,7 @@ pub(super) fn told(record: &Json<'_>) -> Told {
         call,
         time: time_at(record, &["published"]),
         id: text_at(record, &["uuid"]).as_bytes().to_vec(),
+        unknown_version: None,
     }
 }
 
