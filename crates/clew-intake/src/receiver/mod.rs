@@ -1,0 +1,133 @@
+//! Receivers: programs elsewhere send records by HTTP.
+//!
+//! A request is known by its token before anything of its body is read. It is answered 200 once its
+//! events are committed, so that a sender that keeps what was not acknowledged loses nothing; 429
+//! where the queue is full.
+
+mod auth;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use clew_decode::api_log::{self, Decoded};
+use tokio::net::TcpListener;
+
+use crate::error::StartError;
+use crate::queue::Feed;
+use crate::spec::ReceiverSpec;
+use auth::Guard;
+
+/// Longest body that is read; an API server splits its batches well below.
+pub const BODY_BYTES_MAX: usize = 32 << 20;
+/// How long a body may take to arrive, and then to be committed.
+const REQUEST_SPAN: Duration = Duration::from_secs(30);
+/// What a sender is asked to wait when the queue is full.
+const RETRY_SECONDS: &str = "2";
+
+/// A socket that listens, and who may send to it.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    service: Arc<Service>,
+}
+
+#[derive(Debug)]
+struct Service {
+    name: String,
+    guard: Guard,
+    feed: Feed,
+}
+
+impl Receiver {
+    pub(crate) fn open(name: &str, spec: &ReceiverSpec, feed: Feed) -> Result<Self, StartError> {
+        let address = spec.address;
+        let tls = match &spec.tls {
+            Some((cert, key)) => Some(tls::config(name, cert, key)?),
+            None if address.ip().is_loopback() => None,
+            None => return Err(StartError::InTheClear { name: name.to_owned(), address }),
+        };
+        let guard = Guard::of(name, &spec.sender)?;
+        let listener = {
+            // A tokio socket belongs to the runtime that is entered when it is made.
+            let _entered = feed.handle.enter();
+            std::net::TcpListener::bind(address)
+                .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+                .and_then(TcpListener::from_std)
+                .map_err(|source| StartError::Listen { name: name.to_owned(), address, source })?
+        };
+        if let Ok(address) = listener.local_addr() {
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            feed.shared.change(|figures| figures.address = format!("{scheme}://{address}/"));
+        }
+        let service = Arc::new(Service { name: name.to_owned(), guard, feed });
+        Ok(Self { listener, tls, service })
+    }
+
+    /// Serves until the intake stops.
+    pub(crate) fn run(self) {
+        let Self { listener, tls, service } = self;
+        let feed = service.feed.clone();
+        let router = Router::new()
+            .route("/", post(take))
+            .route("/{*path}", post(take))
+            .with_state(Arc::clone(&service));
+        let listener = tls::Listener::start(listener, tls, &feed);
+        let served = feed.wait(async { axum::serve(listener, router).await });
+        if let Some(Err(error)) = served {
+            feed.shared.fail(format!("it no longer listens: {error}"));
+        }
+    }
+}
+
+async fn take(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    match tokio::time::timeout(REQUEST_SPAN, service.take(request)).await {
+        Ok(Ok(())) => StatusCode::OK.into_response(),
+        Ok(Err(refusal)) => refusal,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+impl Service {
+    async fn take(&self, request: Request<Body>) -> Result<(), Response> {
+        let (head, body) = request.into_parts();
+        if !self.guard.admits(&head.headers) {
+            self.feed.shared.change(|figures| figures.refused += 1);
+            return Err(StatusCode::UNAUTHORIZED.into_response());
+        }
+        let length = length(&head.headers);
+        if BODY_BYTES_MAX < length {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+        }
+        let Some(place) = self.feed.try_place(length) else {
+            self.feed.shared.change(|figures| figures.throttled += 1);
+            let retry = [(header::RETRY_AFTER, RETRY_SECONDS)];
+            return Err((StatusCode::TOO_MANY_REQUESTS, retry).into_response());
+        };
+        let body = to_bytes(body, BODY_BYTES_MAX).await;
+        let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+        let decoded = decode(self.name.clone(), body).await;
+        let receipt = self.feed.hand(decoded, Vec::new(), Some(place));
+        receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+    }
+}
+
+/// What a body will take of the queue: its length where that is told, else the longest.
+fn length(headers: &HeaderMap) -> usize {
+    let told = headers.get(header::CONTENT_LENGTH);
+    told.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(BODY_BYTES_MAX)
+}
+
+/// Decodes beside the threads that wait on sockets.
+async fn decode(name: String, body: Bytes) -> Decoded {
+    let decoded = tokio::task::spawn_blocking(move || api_log::decode(&name, &body)).await;
+    // A decoder does not panic; where it were to, its request is not answered 200 for nothing.
+    decoded.unwrap_or_default()
+}

@@ -1,0 +1,202 @@
+//! What can be asked for: `KIND:TARGET,option=value,…`.
+//!
+//! A comma begins an option; one that belongs to a path or value is written twice. Secrets stand in
+//! files that options name, so that none shows in a list of processes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::error::SpecError;
+
+/// One source as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// The name by which people, figures and cursors know it.
+    pub name: String,
+    /// Where records come from.
+    pub origin: Origin,
+}
+
+/// Where records come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file, or all files below a folder.
+    Files(PathBuf),
+    /// Requests that a program elsewhere makes to us.
+    Receiver(ReceiverSpec),
+}
+
+/// A receiver of HTTP requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverSpec {
+    /// Who makes the requests.
+    pub sender: Sender,
+    /// Where we listen.
+    pub address: SocketAddr,
+    /// Certificate chain and key, in PEM; both or none.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// Who makes requests, and by what they are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The audit webhook of a Kubernetes API server: a bearer token.
+    Kubernetes {
+        /// File that holds the token.
+        token: PathBuf,
+    },
+}
+
+impl Origin {
+    /// The name of the kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Files(_) => "files",
+            Self::Receiver(ReceiverSpec { sender: Sender::Kubernetes { .. }, .. }) => "kubernetes",
+        }
+    }
+}
+
+/// Every kind with what is written behind it, and its options beside `name`.
+const KINDS: [(&str, &str, &[&str]); 2] = [
+    ("files", "files:PATH", &[]),
+    ("kubernetes", "kubernetes:ADDRESS:PORT", &["token", "cert", "key"]),
+];
+
+/// Options by name, as they were given.
+struct Options {
+    kind: &'static str,
+    given: Vec<(String, String)>,
+}
+
+impl Options {
+    fn take(&mut self, name: &str) -> Option<String> {
+        let place = self.given.iter().position(|(given, _)| given == name)?;
+        Some(self.given.swap_remove(place).1)
+    }
+
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
+        self.take(name).map(PathBuf::from)
+    }
+
+    fn must(&mut self, option: &'static str, value: &'static str) -> Result<String, SpecError> {
+        self.take(option).ok_or(SpecError::Missing { kind: self.kind, option, value })
+    }
+
+    fn must_path(&mut self, option: &'static str) -> Result<PathBuf, SpecError> {
+        self.must(option, "PATH").map(PathBuf::from)
+    }
+}
+
+impl FromStr for SourceSpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let mut parts = split_at_single_commas(text).into_iter();
+        let target = parts.next().unwrap_or_default();
+        let (kind, rest) = target.split_once(':').unwrap_or((&target, ""));
+        let known = KINDS.iter().find(|(name, ..)| *name == kind && !rest.is_empty());
+        let Some(&(kind, _, allowed)) = known else {
+            let forms: Vec<_> = KINDS.iter().map(|(_, form, _)| *form).collect();
+            return Err(SpecError::Kind { given: target, allowed: listed(&forms) });
+        };
+        let mut options = read_options(kind, allowed, parts)?;
+        let name = options.take("name").unwrap_or_else(|| target.clone());
+        let origin = origin(kind, rest, &mut options)?;
+        Ok(Self { name, origin })
+    }
+}
+
+fn read_options(
+    kind: &'static str,
+    allowed: &[&str],
+    parts: impl Iterator<Item = String>,
+) -> Result<Options, SpecError> {
+    let mut given = Vec::new();
+    for (index, part) in parts.enumerate() {
+        let option = part.split_once('=');
+        match option.filter(|(name, _)| *name == "name" || allowed.contains(name)) {
+            Some((name, value)) => given.push((name.to_owned(), value.to_owned())),
+            None => {
+                // What stands behind `=` may be secret by mistake.
+                let given = option.map_or(part.as_str(), |(name, _)| name).to_owned();
+                let allowed = listed(&[&["name"], allowed].concat());
+                return Err(SpecError::Option { place: index + 1, given, kind, allowed });
+            }
+        }
+    }
+    Ok(Options { kind, given })
+}
+
+fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecError> {
+    let sender = match kind {
+        "files" => return Ok(Origin::Files(rest.into())),
+        _ => Sender::Kubernetes { token: options.must_path("token")? },
+    };
+    let address = rest.parse().map_err(|_| SpecError::Value {
+        name: "address",
+        given: rest.to_owned(),
+        allowed: "an address and a port: `0.0.0.0:8443`, `[::1]:8443`",
+    })?;
+    let tls = match (options.path("cert"), options.path("key")) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(options.must_path("key").err().unwrap_or_else(none)),
+        (None, Some(_)) => return Err(options.must_path("cert").err().unwrap_or_else(none)),
+    };
+    Ok(Origin::Receiver(ReceiverSpec { sender, address, tls }))
+}
+
+fn none() -> SpecError {
+    SpecError::Missing { kind: "receiver", option: "cert", value: "PATH" }
+}
+
+/// Splits at each comma that stands alone; of two in a row one stays, as text.
+fn split_at_single_commas(text: &str) -> Vec<String> {
+    let whole = text.replace(",,", "\0");
+    whole.split(',').map(|part| part.replace('\0', ",")).collect()
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> SourceSpec {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn error(text: &str) -> String {
+        text.parse::<SourceSpec>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_kind_is_read_as_it_is_written() {
+        let spec = parsed("files:/var/log/a,,b,name=audit");
+        assert_eq!((spec.name.as_str(), spec.origin.kind()), ("audit", "files"));
+        assert_eq!(spec.origin, Origin::Files("/var/log/a,b".into()));
+        let spec = parsed("kubernetes:127.0.0.1:8443,token=/t,cert=/c,key=/k");
+        assert_eq!(spec.name, "kubernetes:127.0.0.1:8443");
+        let Origin::Receiver(receiver) = spec.origin else { panic!("no receiver") };
+        assert_eq!(receiver.sender, Sender::Kubernetes { token: "/t".into() });
+        assert_eq!(receiver.tls, Some(("/c".into(), "/k".into())));
+    }
+
+    #[test]
+    fn mistakes_say_what_is_allowed_and_nothing_secret() {
+        assert!(error("syslog:x").starts_with("`syslog:x` is no source; allowed are `files:PATH`"));
+        assert!(error("files:").starts_with("`files:` is no source"));
+        assert_eq!(
+            error("kubernetes:[::1]:1,tokn=secret"),
+            "option 1 is `tokn`, but `kubernetes` takes `name`, `token`, `cert`, `key`"
+        );
+        assert_eq!(error("kubernetes:[::1]:1"), "`kubernetes` needs `token=PATH`");
+        assert_eq!(error("kubernetes:[::1]:1,token=/t,cert=/c"), "`kubernetes` needs `key=PATH`");
+        assert!(error("kubernetes:host,token=/t").starts_with("`address` is `host`; allowed is"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Files and folders as programs really write them: growing, rotated, cut, packed, broken.
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
+mod common;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use common::{Run, gzip, record, trail};
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn line(name: &str) -> String {
+    record(name) + "\n"
+}
+
+fn source(path: &Path) -> String {
+    format!("files:{}", path.display())
+}
+
+#[test]
+fn a_growing_file_is_read_as_it_grows_and_only_to_the_end_of_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    append(&path, &line("a"));
+    let mut run = Run::start(&[&source(&path)], &folder.path().join("state"));
+    run.until_events(1);
+    let (begin, rest) = (&line("b")[..40], &line("b")[40..]);
+    append(&path, begin);
+    append(&path, &(rest.to_owned() + &line("c")));
+    run.until_events(3);
+    assert_eq!(run.names(), ["a", "b", "c"]);
+    assert_eq!(run.complaints, []);
+    // The last line of a file that nobody writes to any more needs no end.
+    append(&path, &record("d"));
+    run.until_events(4);
+    assert!(run.events.iter().all(|event| event.time < event.arrived));
+}
+
+#[test]
+fn a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    append(&path, &line("a"));
+    let mut run = Run::start(&[&source(&path)], &folder.path().join("state"));
+    run.until_events(1);
+    append(&path, &line("b"));
+    fs::rename(&path, folder.path().join("audit.log.1")).unwrap();
+    append(&path, &line("c"));
+    append(&folder.path().join("audit.log.1"), &line("d"));
+    run.until_events(4);
+    let mut names = run.names();
+    names.sort();
+    assert_eq!(names, ["a", "b", "c", "d"]);
+    assert_eq!((run.figures().duplicates, run.figures().gaps), (0, 0));
+}
+
+#[test]
+fn a_file_that_was_copied_and_cut_is_read_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    append(&path, &line("a"));
+    let mut run = Run::start(&[&source(&path)], &folder.path().join("state"));
+    run.until_events(1);
+    File::create(&path).unwrap();
+    // Longer than it was before, so that only its beginning tells that it is another.
+    append(&path, &(line("b") + &line("c")));
+    run.until_events(3);
+    assert_eq!(run.names(), ["a", "b", "c"]);
+}
+
+#[test]
+fn whole_files_of_every_packing_are_taken_from_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("AWSLogs/1/CloudTrail/us-east-1/2026/11/24");
+    fs::create_dir_all(&logs).unwrap();
+    fs::write(logs.join("a.json.gz"), gzip(&trail(&["a".into(), "b".into()]))).unwrap();
+    let packed = zstd::encode_all(trail(&["c".into()]).as_bytes(), 1).unwrap();
+    fs::write(logs.join("c.json.zst"), packed).unwrap();
+    fs::write(logs.join("d.json"), trail(&["d".into()]).replace(',', ",\n")).unwrap();
+    fs::write(logs.join("e.json"), trail(&["e".into()])).unwrap();
+    let cut = gzip(&trail(&["f".into(), "g".into()]));
+    fs::write(logs.join("f.json.gz"), &cut[..cut.len() - 12]).unwrap();
+    let mut run = Run::start(&[&source(folder.path())], &folder.path().join(".state"));
+    run.until("all", |run| run.figures().batches == 5);
+    let mut names = run.names();
+    names.sort();
+    assert!(names.starts_with(&["a", "b", "c", "d", "e"].map(String::from)), "{names:?}");
+    assert!(run.complaints.iter().any(|complaint| complaint.code == "json-cut-short"));
+    // The same records again, in another file, count once.
+    fs::write(logs.join("again.json.gz"), gzip(&trail(&["a".into(), "z".into()]))).unwrap();
+    run.until("again", |run| run.names().contains(&"z".into()));
+    assert_eq!(run.figures().duplicates, 1);
+}
+
+#[test]
+fn a_restart_goes_on_where_the_last_commit_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, state) = (folder.path().join("audit.log"), folder.path().join("state"));
+    append(&path, &(line("a") + &line("b")));
+    Run::start(&[&source(&path)], &state).until_events(2);
+    append(&path, &line("c"));
+    {
+        // Taken, and not committed: as if it were killed here.
+        let mut run = Run::start(&[&source(&path)], &state);
+        let delivered = loop {
+            if let Some(delivered) = run.intake.poll(common::DEADLINE) {
+                break delivered;
+            }
+        };
+        assert_eq!(delivered.events.len(), 1);
+    }
+    fs::rename(&path, folder.path().join("audit.log.1")).unwrap();
+    append(&path, &line("d"));
+    let mut run = Run::start(&[&source(&path)], &state);
+    run.until_events(2);
+    assert_eq!(run.names(), ["c", "d"]);
+    assert_eq!(run.figures().duplicates, 0);
+}
+
+#[test]
+fn broken_lines_and_times_years_off_cost_themselves_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let ahead = line("b").replace("2026-", "2526-");
+    append(&path, &(line("a") + "{\"cut\n" + &ahead + &line("c")));
+    let mut run = Run::start(&[&source(&path)], &folder.path().join("state"));
+    run.until_events(3);
+    let codes: Vec<_> = run.complaints.iter().map(|complaint| &*complaint.code).collect();
+    assert_eq!(codes, ["json-malformed", "event-time-off"]);
+    let figures = run.figures();
+    assert_eq!((figures.times_off, figures.complaints), (1, 2));
+    assert!(figures.watermark < figures.last_event);
+    assert!(figures.last_event.unwrap().to_string().starts_with("2026-11-24T10:00:00"));
+    assert!(run.events.iter().all(|event| event.time <= event.arrived));
+}
