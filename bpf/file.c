@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * file: reports opens, and calls that make, move, remove or change names and modes.
+ * file: reports opens, calls that make, move, remove or change names, modes, owners and lengths,
+ *       and changes of the working directory and the root.
  *
  * Hook:   tail call from tp_btf/sys_exit; kernel >= 5.12.
  * Emits:  struct clew_file on the bulk ring. The path of a file that was opened is read from its
@@ -17,6 +18,10 @@
 
 enum {
 	NR_OPEN = 2,
+	NR_TRUNCATE = 76,
+	NR_FTRUNCATE = 77,
+	NR_CHDIR = 80,
+	NR_FCHDIR = 81,
 	NR_RENAME = 82,
 	NR_MKDIR = 83,
 	NR_RMDIR = 84,
@@ -26,8 +31,13 @@ enum {
 	NR_SYMLINK = 88,
 	NR_CHMOD = 90,
 	NR_FCHMOD = 91,
+	NR_CHOWN = 92,
+	NR_FCHOWN = 93,
+	NR_LCHOWN = 94,
+	NR_CHROOT = 161,
 	NR_OPENAT = 257,
 	NR_MKDIRAT = 258,
+	NR_FCHOWNAT = 260,
 	NR_UNLINKAT = 263,
 	NR_RENAMEAT = 264,
 	NR_LINKAT = 265,
@@ -99,6 +109,7 @@ int BPF_PROG(on_open, struct pt_regs *regs, long result)
 	struct clew_file *record = (struct clew_file *)s->bytes;
 	record->flags = call.flags;
 	record->mode = call.mode;
+	record->descriptor = call.directory;
 	if (file)
 		put_file(s, record, file);
 	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
@@ -111,8 +122,8 @@ int BPF_PROG(on_open, struct pt_regs *regs, long result)
 /* The arguments of a call on names, whichever form it has. */
 struct named {
 	const void *path, *other;
-	int directory;
-	u32 flags, mode;
+	int directory, other_directory;
+	u32 flags, mode, user, group;
 };
 
 static __always_inline struct named named_at(struct pt_regs *regs, u32 number)
@@ -123,11 +134,16 @@ static __always_inline struct named named_at(struct pt_regs *regs, u32 number)
 		call.mode = ARGUMENT_2(regs);
 	} else if (number == NR_UNLINKAT) {
 		call.flags = ARGUMENT_2(regs);
+	} else if (number == NR_FCHOWNAT) {
+		call.user = ARGUMENT_2(regs);
+		call.group = ARGUMENT_3(regs);
+		call.flags = ARGUMENT_4(regs);
 	} else if (number == NR_SYMLINKAT) {
 		call.other = (const void *)ARGUMENT_0(regs);
 		call.directory = ARGUMENT_1(regs);
 		call.path = (const void *)ARGUMENT_2(regs);
 	} else {
+		call.other_directory = ARGUMENT_2(regs);
 		call.other = (const void *)ARGUMENT_3(regs);
 		call.flags = number == NR_RENAMEAT ? 0 : ARGUMENT_4(regs);
 	}
@@ -144,8 +160,27 @@ static __always_inline struct named named_plain(struct pt_regs *regs, u32 number
 		call.path = (const void *)ARGUMENT_1(regs);
 	} else if (number == NR_MKDIR || number == NR_CHMOD) {
 		call.mode = ARGUMENT_1(regs);
+	} else if (number == NR_CHOWN || number == NR_LCHOWN) {
+		call.user = ARGUMENT_1(regs);
+		call.group = ARGUMENT_2(regs);
 	}
 	return call;
+}
+
+/* A call on an open file, known by its descriptor. */
+static __always_inline void put_by_descriptor(struct scratch *s, struct clew_file *record,
+					      struct pt_regs *regs, u32 number)
+{
+	struct file *file = file_of(bpf_get_current_task_btf(), ARGUMENT_0(regs));
+	record->descriptor = ARGUMENT_0(regs);
+	if (number == NR_FCHMOD) {
+		record->mode = ARGUMENT_1(regs);
+	} else if (number == NR_FCHOWN) {
+		record->user = ARGUMENT_1(regs);
+		record->group = ARGUMENT_2(regs);
+	}
+	if (file)
+		put_file(s, record, file);
 }
 
 SEC("tp_btf/sys_exit")
@@ -158,11 +193,8 @@ int BPF_PROG(on_name, struct pt_regs *regs, long result)
 		return 0;
 	struct clew_file *record = (struct clew_file *)s->bytes;
 	u32 number = NUMBER(regs);
-	if (number == NR_FCHMOD) {
-		struct file *file = file_of(bpf_get_current_task_btf(), ARGUMENT_0(regs));
-		record->mode = ARGUMENT_1(regs);
-		if (file)
-			put_file(s, record, file);
+	if (number == NR_FCHMOD || number == NR_FCHOWN || number == NR_FTRUNCATE) {
+		put_by_descriptor(s, record, regs, number);
 		send(&ring_bulk, s);
 		return 0;
 	}
@@ -170,9 +202,37 @@ int BPF_PROG(on_name, struct pt_regs *regs, long result)
 		number < NR_OPENAT ? named_plain(regs, number) : named_at(regs, number);
 	record->flags = call.flags;
 	record->mode = call.mode;
+	record->descriptor = call.directory;
+	record->other_directory = call.other_directory;
+	record->user = call.user;
+	record->group = call.group;
 	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
 	put_user_string(s, &record->other, call.other, PATH_BYTES_MAX);
 	put_base(s, &record->base, &record->given, call.directory);
+	send(&ring_bulk, s);
+	return 0;
+}
+
+/* Calls that change where paths start from. The new working directory is read from the process
+ * itself; a new root, seen from inside, is always `/`, so that one is told as given. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_directory, struct pt_regs *regs, long result)
+{
+	if (!is_wanted(regs, 0, result))
+		return 0;
+	struct scratch *s = begin_call(KIND_FILE, sizeof(struct clew_file), regs, result);
+	if (!s)
+		return 0;
+	struct clew_file *record = (struct clew_file *)s->bytes;
+	u32 number = NUMBER(regs);
+	if (number == NR_FCHDIR)
+		record->descriptor = ARGUMENT_0(regs);
+	else
+		put_user_string(s, &record->given, (const void *)ARGUMENT_0(regs), PATH_BYTES_MAX);
+	if (result >= 0 && number != NR_CHROOT)
+		put_cwd(s, &record->path, bpf_get_current_task_btf());
+	else
+		put_base(s, &record->base, &record->given, AT_FDCWD);
 	send(&ring_bulk, s);
 	return 0;
 }

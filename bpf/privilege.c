@@ -40,6 +40,10 @@ int BPF_PROG(on_privilege, struct pt_regs *regs, long result)
 	u32 *before = bpf_map_lookup_elem(&users, &tgid);
 	record->uid_before = before ? *before : user;
 	record->uid_after = user;
+	record->gid_after = BPF_CORE_READ(task, real_cred, egid.val);
+	BPF_CORE_READ_INTO(&record->cap_effective, task, real_cred, cap_effective);
+	BPF_CORE_READ_INTO(&record->cap_permitted, task, real_cred, cap_permitted);
+	BPF_CORE_READ_INTO(&record->cap_inheritable, task, real_cred, cap_inheritable);
 	bpf_map_update_elem(&users, &tgid, &user, BPF_ANY);
 	send(&ring_priority, s);
 	return 0;

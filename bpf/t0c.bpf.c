@@ -11,6 +11,7 @@
 #include "file.c"
 #include "sockets.c"
 #include "privilege.c"
+#include "exec_failed.c"
 
 /* Place within `socketcall` → its handler; written by user space. */
 struct {

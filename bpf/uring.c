@@ -71,7 +71,7 @@ struct wish {
 	/* System call of that meaning; 0 where it is of another kind. */
 	u32 syscall;
 	const void *name, *other;
-	int directory;
+	int directory, other_directory;
 	u32 flags, mode, slot;
 };
 
@@ -92,6 +92,7 @@ static __always_inline struct wish wish_of(struct io_kiocb *req, u32 opcode)
 		wish.name = BPF_CORE_READ(rename, oldpath, name);
 		wish.other = BPF_CORE_READ(rename, newpath, name);
 		wish.directory = BPF_CORE_READ(rename, old_dfd);
+		wish.other_directory = BPF_CORE_READ(rename, new_dfd);
 		wish.flags = BPF_CORE_READ(rename, flags);
 	} else if (opcode == OP_UNLINKAT) {
 		struct io_unlink *unlink = (void *)req;
@@ -115,6 +116,7 @@ static __always_inline struct wish wish_of(struct io_kiocb *req, u32 opcode)
 		wish.other = is_symbolic ? old : new;
 		wish.directory = is_symbolic ? BPF_CORE_READ(link, new_dfd) :
 					       BPF_CORE_READ(link, old_dfd);
+		wish.other_directory = BPF_CORE_READ(link, new_dfd);
 		wish.flags = BPF_CORE_READ(link, flags);
 	}
 	return wish;
@@ -244,6 +246,8 @@ int BPF_PROG(on_uring_submit, struct io_kiocb *req)
 	struct clew_file *record = (struct clew_file *)s->bytes;
 	record->flags = wish.flags;
 	record->mode = wish.mode;
+	record->descriptor = wish.directory;
+	record->other_directory = wish.other_directory;
 	put_kernel_string(s, &record->given, wish.name, PATH_BYTES_MAX);
 	put_kernel_string(s, &record->other, wish.other, PATH_BYTES_MAX);
 	put_base(s, &record->base, &record->given, wish.directory);
@@ -308,6 +312,8 @@ int BPF_PROG(on_uring_complete, void *ring, void *request)
 	struct clew_file *record = (struct clew_file *)s->bytes;
 	record->flags = wish.flags;
 	record->mode = wish.mode;
+	record->descriptor = wish.directory;
+	record->other_directory = wish.other_directory;
 	if (names) {
 		put_kernel_string(s, &record->given, names->name, ASKED_BYTES_MAX);
 		put_kernel_string(s, &record->other, names->other, ASKED_BYTES_MAX);

@@ -49,7 +49,6 @@ enum cgroup_subsys_id {
 	pids_cgrp_id = 11,
 };
 
-/* What callers hand over in user memory; fixed layouts of include/uapi. */
 struct open_how {
 	u64 flags, mode, resolve;
 };
@@ -381,8 +380,3 @@ struct io_kiocb {
 
 #pragma clang attribute pop
 
-/* What callers hand over in user memory; fixed layouts of include/uapi. */
-struct user_msghdr {
-	void *msg_name;
-	int msg_namelen;
-};

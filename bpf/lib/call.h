@@ -27,7 +27,18 @@
 /* Set in the number of a call of the x32 ABI, which otherwise has the same numbers. */
 #define X32_BIT 0x40000000
 #define NUMBER(regs) ((u32)(regs)->orig_ax & ~X32_BIT)
-#define given_msghdr user_msghdr
+/* `struct user_msghdr` as far as it is read, `struct iovec`, and a pointer. */
+struct given_msghdr {
+	u64 msg_name;
+	u32 msg_namelen, padding;
+	u64 msg_iov, msg_iovlen;
+};
+struct given_iovec {
+	u64 iov_base, iov_len;
+};
+typedef u64 given_pointer;
+/* Where `struct mmsghdr` has the length of the message. */
+#define MESSAGE_HEADER_BYTES 56
 #endif
 #define AT_FDCWD -100
 
@@ -45,12 +56,24 @@ struct {
 	__type(value, u32);
 } interest SEC(".maps");
 
-/* Whether calls of that number are wanted. `flags` are those of an open, else 0. */
-static __always_inline bool is_number_wanted(u32 number, u32 flags, long result)
+/* What is wanted of calls of that number. */
+static __always_inline u32 interest_in(u32 number)
 {
-	u32 *classes = bpf_map_lookup_elem(&interest, &number);
-	u32 class = (flags & O_ACCMODE) + (result < 0 ? CLASS_FAILED : 0);
-	return classes && *classes & (1u << class);
+	u32 *wanted = bpf_map_lookup_elem(&interest, &number);
+	return wanted ? *wanted : 0;
+}
+
+/* The bit of a class of calls. `detail` are the flags of an open, the kind of socket of a send or
+ * receive, else 0. */
+static __always_inline u32 class_bit(u32 detail, long result)
+{
+	return 1u << ((detail & O_ACCMODE) + (result < 0 ? CLASS_FAILED : 0));
+}
+
+/* Whether calls of that number are wanted. */
+static __always_inline bool is_number_wanted(u32 number, u32 detail, long result)
+{
+	return interest_in(number) & class_bit(detail, result);
 }
 
 /* Whether calls like this one are wanted. */

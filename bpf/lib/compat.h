@@ -9,6 +9,8 @@
 #pragma once
 
 #define COMPAT_SOCKETCALL 102
+#define COMPAT_SEND 9
+#define COMPAT_RECV 10
 /* The calls within `socketcall` stand behind the numbers. */
 #define COMPAT_KEY(regs)                                                                           \
 	((u32)(regs)->orig_ax == COMPAT_SOCKETCALL ?                                               \
@@ -33,9 +35,12 @@ static __always_inline u32 native_number(struct pt_regs *regs)
 
 static __always_inline u64 argument(struct pt_regs *regs, u32 place, u64 in_register)
 {
-	u32 value = 0;
+	u32 value = 0, call = regs->bx;
 	if ((u32)regs->orig_ax != COMPAT_SOCKETCALL)
 		return (u32)in_register;
+	/* `send` and `recv` are told as `sendto` and `recvfrom`, but take no address. */
+	if ((call == COMPAT_SEND || call == COMPAT_RECV) && place > 3)
+		return 0;
 	bpf_probe_read_user(&value, sizeof(value), (void *)(u64)((u32)regs->cx + 4 * place));
 	return value;
 }
@@ -48,7 +53,12 @@ static __always_inline u64 argument(struct pt_regs *regs, u32 place, u64 in_regi
 #define ARGUMENT_4(regs) argument(regs, 4, (regs)->di)
 #define ARGUMENT_5(regs) argument(regs, 5, (regs)->bp)
 
-/* `struct compat_msghdr` as far as it is read. */
+/* `struct compat_msghdr` as far as it is read, `struct compat_iovec`, and a pointer. */
 struct given_msghdr {
-	u32 msg_name, msg_namelen;
+	u32 msg_name, msg_namelen, msg_iov, msg_iovlen;
 };
+struct given_iovec {
+	u32 iov_base, iov_len;
+};
+typedef u32 given_pointer;
+#define MESSAGE_HEADER_BYTES 28

@@ -131,6 +131,7 @@ impl Decoder {
             limits::KIND_FILE => file::file(record),
             limits::KIND_SOCKET => socket::socket(record),
             limits::KIND_DNS => dns::dns(record),
+            limits::KIND_EXEC_FAILED => process::exec_failed(record),
             given => Err(Malformed::UnknownKind { given }),
         }
     }

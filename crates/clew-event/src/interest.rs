@@ -1,18 +1,20 @@
 //! Which system calls are wanted, so that the others never leave the kernel.
 //!
 //! A call is known by its name and by what can be told from it before anything is read: whether it
-//! failed, and for what kind of access a file was opened. That makes eight classes a call, one bit
-//! each, which the sensor's programs look up before they do anything else.
+//! failed, for what kind of access a file was opened, over what kind of socket something was sent.
+//! That makes eight classes a call, one bit each, which the sensor's programs look up before they
+//! do anything else. What was sent or received is a wish of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event_type::EventType;
 
 /// What can be told of a call before anything is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallClass {
-    /// `flags & 3` of an open (`O_RDONLY`, `O_WRONLY`, `O_RDWR` and 3); 0 for every other call.
-    access_mode: u8,
+    /// Of an open `flags & 3` (`O_RDONLY`, `O_WRONLY`, `O_RDWR` and 3), of a transfer the kind of
+    /// socket ([`CallClass::DATAGRAM`] and so on); 0 for every other call.
+    detail: u8,
     is_failed: bool,
 }
 
@@ -20,17 +22,25 @@ impl CallClass {
     const ACCESS_MODE: u32 = 0o3;
     const WRITE_ONLY: u8 = 0o1;
 
+    /// Over an internet socket that is not TCP.
+    pub const DATAGRAM: u32 = 0;
+    /// Over TCP.
+    pub const TCP: u32 = 1;
+    /// Over a socket of another family: unix, netlink.
+    pub const LOCAL: u32 = 2;
+
     /// All classes of a call.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..8).map(|number| Self { access_mode: number & 3, is_failed: 4 <= number })
+        (0..8).map(|number| Self { detail: number & 3, is_failed: 4 <= number })
     }
 
-    /// The class of a call that returned `result`; `flags` are those of an open, else 0.
+    /// The class of a call that returned `result`; `detail` are the flags of an open, the kind of
+    /// socket of a transfer, and of no account for every other call.
     #[must_use]
-    pub fn of_call(event_type: EventType, flags: u32, result: i64) -> Self {
-        let flags = if is_open(event_type) { flags & Self::ACCESS_MODE } else { 0 };
-        let access_mode = u8::try_from(flags).unwrap_or_default();
-        Self { access_mode, is_failed: result < 0 }
+    pub fn of_call(event_type: EventType, detail: u32, result: i64) -> Self {
+        let has_detail = is_open(event_type) || is_transfer(event_type);
+        let detail = if has_detail { detail & Self::ACCESS_MODE } else { 0 };
+        Self { detail: u8::try_from(detail).unwrap_or_default(), is_failed: result < 0 }
     }
 
     /// True where the call returned an error.
@@ -42,18 +52,24 @@ impl CallClass {
     /// True where an open asked for reading.
     #[must_use]
     pub const fn is_reading(self) -> bool {
-        self.access_mode != Self::WRITE_ONLY
+        self.detail != Self::WRITE_ONLY
     }
 
     /// True where an open asked for writing.
     #[must_use]
     pub const fn is_writing(self) -> bool {
-        self.access_mode != 0
+        self.detail != 0
+    }
+
+    /// The kind of socket of a transfer.
+    #[must_use]
+    pub fn socket(self) -> u32 {
+        self.detail.into()
     }
 
     /// The bit of this class, as the sensor's programs compute it.
     const fn bit(self) -> u8 {
-        1 << (self.access_mode + if self.is_failed { 4 } else { 0 })
+        1 << (self.detail + if self.is_failed { 4 } else { 0 })
     }
 }
 
@@ -61,6 +77,27 @@ impl CallClass {
 #[must_use]
 pub const fn is_open(event_type: EventType) -> bool {
     matches!(event_type, EventType::Open | EventType::Openat | EventType::Openat2)
+}
+
+/// True for calls that send or receive.
+#[must_use]
+pub const fn is_transfer(event_type: EventType) -> bool {
+    use EventType as E;
+    matches!(
+        event_type,
+        E::Sendto | E::Sendmsg | E::Sendmmsg | E::Recvfrom | E::Recvmsg | E::Recvmmsg
+    )
+}
+
+/// How many details of a call there are.
+const fn details(event_type: EventType) -> u8 {
+    if is_open(event_type) {
+        4
+    } else if is_transfer(event_type) {
+        3
+    } else {
+        1
+    }
 }
 
 /// A set of classes of one call.
@@ -118,14 +155,26 @@ pub enum QuietVerdict {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterestSet {
     classes: BTreeMap<EventType, CallClasses>,
+    payloads: BTreeSet<EventType>,
 }
 
 impl InterestSet {
-    /// Every class of every call.
+    /// Every class of every call, but not what was sent and received.
     #[must_use]
     pub fn everything() -> Self {
         let all = EventType::ALL.iter().map(|event_type| (*event_type, CallClasses::ALL));
-        Self { classes: all.collect() }
+        Self { classes: all.collect(), payloads: BTreeSet::new() }
+    }
+
+    /// Wants the first bytes of what such a call sent or received.
+    pub fn add_payload(&mut self, event_type: EventType) {
+        self.payloads.insert(event_type);
+    }
+
+    /// True where the first bytes of what such a call sent or received are wanted.
+    #[must_use]
+    pub fn has_payload(&self, event_type: EventType) -> bool {
+        self.payloads.contains(&event_type)
     }
 
     /// The wanted classes of a call.
@@ -152,8 +201,7 @@ impl InterestSet {
         let classes = self.classes(event_type);
         let name = event_type.name();
         let wanted = |class: &CallClass| classes.has(*class);
-        let possible =
-            || CallClass::all().filter(|class| is_open(event_type) || class.access_mode == 0);
+        let possible = || CallClass::all().filter(|class| class.detail < details(event_type));
         if !possible().any(|class| wanted(&class)) {
             return Some(name.to_owned());
         }
@@ -172,6 +220,17 @@ impl InterestSet {
         }
         if is_open(event_type) && is_out(&|class| !class.is_failed() && !class.is_reading()) {
             parts.push("write-only");
+        }
+        let kinds = [
+            (CallClass::DATAGRAM, "over datagrams"),
+            (CallClass::TCP, "over TCP"),
+            (CallClass::LOCAL, "over local sockets"),
+        ];
+        for (kind, words) in kinds {
+            let is_meant = |class: CallClass| !class.is_failed() && class.socket() == kind;
+            if is_transfer(event_type) && is_out(&is_meant) {
+                parts.push(words);
+            }
         }
         let is_all = possible().all(|class| wanted(&class));
         (!is_all).then(|| format!("{name} ({})", parts.join(", ")))
@@ -203,6 +262,24 @@ mod tests {
         assert!(both.is_reading() && both.is_writing());
         let class = CallClass::of_call(EventType::Connect, 0o1, 0);
         assert_eq!(class, CallClass::of_call(EventType::Connect, 0, 0));
+    }
+
+    #[test]
+    fn a_transfer_is_known_by_its_kind_of_socket_and_its_payload_is_asked_for_by_itself() {
+        let class = |kind| CallClass::of_call(EventType::Recvfrom, kind, 5);
+        assert_ne!(class(CallClass::DATAGRAM), class(CallClass::TCP));
+        assert_eq!(class(CallClass::LOCAL).socket(), CallClass::LOCAL);
+        let mut interest = InterestSet::everything();
+        assert!(!interest.has_payload(EventType::Recvfrom));
+        interest.add_payload(EventType::Recvfrom);
+        assert!(interest.has_payload(EventType::Recvfrom));
+        assert!(!interest.has_payload(EventType::Sendto));
+        let mut datagrams = InterestSet::default();
+        let mut classes = CallClasses::NONE;
+        classes.add(class(CallClass::DATAGRAM));
+        datagrams.add(EventType::Recvfrom, classes);
+        let told = datagrams.left_out(EventType::Recvfrom);
+        assert_eq!(told.as_deref(), Some("recvfrom (failed, over TCP, over local sockets)"));
     }
 
     #[test]

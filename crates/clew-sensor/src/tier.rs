@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use clew_decode::kernel::syscall;
 use clew_event::EventType;
-use clew_event::interest::InterestSet;
-use clew_wire::limits::SYSCALLS_MAX;
+use clew_event::interest::{CallClass, CallClasses, InterestSet};
+use clew_wire::limits::{INTEREST_PAYLOAD, SYSCALLS_MAX};
 use clew_wire::record::Config;
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
 
@@ -30,6 +30,9 @@ const T0_ATTACHED: &[&str] =
 
 /// The program that also keeps the users of processes up to date, and so always runs.
 const ON_PRIVILEGE: &str = "on_privilege";
+
+/// The program that tells of failures only: of successes T0 tells in any case.
+const ON_EXEC_FAILED: &str = "on_exec_failed";
 
 /// Sizes of the rings in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +155,8 @@ impl T0s {
         let interest = map(&self.object, "interest")?;
         for &(number, event_type) in syscall::REPORTED {
             let classes = wanted.classes(event_type);
-            let bits = u32::from(classes.bits()).to_ne_bytes();
+            let payload = if wanted.has_payload(event_type) { INTEREST_PAYLOAD } else { 0 };
+            let bits = (u32::from(classes.bits()) | payload).to_ne_bytes();
             interest.update(&number.to_ne_bytes(), &bits, MapFlags::ANY)?;
             let is_meant = |name: &&str| *name == ON_PRIVILEGE || !classes.is_empty();
             match handler(event_type).filter(is_meant) {
@@ -183,11 +187,19 @@ impl T0s {
 /// What stays in the kernel where only `wanted` is handed up: names of system calls, sorted.
 #[must_use]
 pub fn left_out(wanted: &InterestSet) -> Vec<String> {
-    let mut left_out: Vec<String> = syscall::REPORTED
-        .iter()
-        .filter(|(_, event_type)| handler(*event_type) != Some(ON_PRIVILEGE))
-        .filter_map(|(_, event_type)| wanted.left_out(*event_type))
-        .collect();
+    let mut wanted = wanted.clone();
+    let mut reported: Vec<_> =
+        syscall::REPORTED.iter().map(|(_, event_type)| *event_type).collect();
+    reported.retain(|event_type| handler(*event_type) != Some(ON_PRIVILEGE));
+    for event_type in &reported {
+        if handler(*event_type) == Some(ON_EXEC_FAILED) {
+            let mut told = CallClasses::NONE;
+            told.add(CallClass::of_call(*event_type, 0, 0));
+            wanted.add(*event_type, told);
+        }
+    }
+    let mut left_out: Vec<String> =
+        reported.into_iter().filter_map(|event_type| wanted.left_out(event_type)).collect();
     left_out.sort_unstable();
     left_out.dedup();
     left_out
@@ -222,9 +234,19 @@ const fn handler(event_type: EventType) -> Option<&'static str> {
         | E::Rmdir
         | E::Chmod
         | E::Fchmod
-        | E::Fchmodat => Some("on_name"),
+        | E::Fchmodat
+        | E::Chown
+        | E::Fchown
+        | E::Lchown
+        | E::Fchownat
+        | E::Truncate
+        | E::Ftruncate => Some("on_name"),
+        E::Chdir | E::Fchdir | E::Chroot => Some("on_directory"),
+        E::Execve | E::Execveat => Some(ON_EXEC_FAILED),
         E::Socket | E::Connect | E::Accept | E::Accept4 | E::Bind | E::Listen => Some("on_socket"),
-        E::Sendto | E::Sendmsg | E::Sendmmsg => Some("on_datagram"),
+        E::Sendto | E::Sendmsg | E::Sendmmsg | E::Recvfrom | E::Recvmsg | E::Recvmmsg => {
+            Some("on_transfer")
+        }
         E::Dup | E::Dup2 | E::Dup3 => Some("on_dup"),
         E::Setuid
         | E::Setgid
@@ -350,6 +372,7 @@ mod tests {
         let none = left_out(&InterestSet::default());
         assert_eq!(none.iter().filter(|name| *name == "mount").count(), 1);
         assert!(none.contains(&"openat".to_owned()) && !none.contains(&"setuid".to_owned()));
+        assert!(none.contains(&"execve (failed)".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Decodes calls on files.
 
-use clew_event::file::{FileEvent, FileId, FileOperation};
+use clew_event::file::{FileEvent, FileId, FileOperation, Owner};
 use clew_event::{EventKind, EventType};
 use clew_wire::limits;
 use clew_wire::record::File;
@@ -31,7 +31,10 @@ pub(super) fn file(record: Bytes<'_>) -> Result<(EventType, EventKind), Malforme
         flags: file.flags,
         mode: file.mode,
         file: FileId { inode: file.inode, device: file.device },
-        ..FileEvent::default()
+        descriptor: takes_descriptor(event_type).then_some(file.descriptor),
+        other_directory: takes_other_directory(event_type).then_some(file.other_directory),
+        owner: (operation == FileOperation::ChangeOwner)
+            .then_some(Owner { user: file.user, group: file.group }),
     };
     Ok((event_type, EventKind::File(event)))
 }
@@ -49,8 +52,38 @@ fn operation(event_type: EventType, flags: u32) -> Option<FileOperation> {
         EventType::Mkdir | EventType::Mkdirat => FileOperation::MakeDirectory,
         EventType::Rmdir => FileOperation::RemoveDirectory,
         EventType::Chmod | EventType::Fchmod | EventType::Fchmodat => FileOperation::ChangeMode,
+        EventType::Chown | EventType::Fchown | EventType::Lchown | EventType::Fchownat => {
+            FileOperation::ChangeOwner
+        }
+        EventType::Truncate | EventType::Ftruncate => FileOperation::Truncate,
+        EventType::Chdir | EventType::Fchdir => FileOperation::ChangeDirectory,
+        EventType::Chroot => FileOperation::ChangeRoot,
         _ => return None,
     })
+}
+
+/// Calls that are given the file's descriptor, or that of the directory its path starts from.
+const fn takes_descriptor(event_type: EventType) -> bool {
+    use EventType as E;
+    matches!(
+        event_type,
+        E::Openat
+            | E::Openat2
+            | E::Mkdirat
+            | E::Unlinkat
+            | E::Symlinkat
+            | E::Fchmodat
+            | E::Fchownat
+            | E::Fchmod
+            | E::Fchown
+            | E::Ftruncate
+            | E::Fchdir
+    ) || takes_other_directory(event_type)
+}
+
+/// Calls on two paths, each with a directory of its own.
+const fn takes_other_directory(event_type: EventType) -> bool {
+    matches!(event_type, EventType::Renameat | EventType::Renameat2 | EventType::Linkat)
 }
 
 #[cfg(test)]
@@ -109,6 +142,20 @@ mod tests {
         let operation = |flags| decode(263, flags, &texts).expect("a whole record").operation;
         assert_eq!(operation(0), FileOperation::Unlink);
         assert_eq!(operation(AT_REMOVEDIR), FileOperation::RemoveDirectory);
+    }
+
+    #[test]
+    fn a_descriptor_is_told_of_calls_that_take_one() {
+        let texts = Texts { path: None, base: "", given: "/d" };
+        let told = |number| {
+            let event = decode(number, 0, &texts).expect("a whole record");
+            (event.descriptor.is_some(), event.other_directory.is_some(), event.owner.is_some())
+        };
+        assert_eq!(told(2), (false, false, false), "open");
+        assert_eq!(told(257), (true, false, false), "openat");
+        assert_eq!(told(316), (true, true, false), "renameat2");
+        assert_eq!(told(93), (true, false, true), "fchown");
+        assert_eq!(told(80), (false, false, false), "chdir");
     }
 
     #[test]

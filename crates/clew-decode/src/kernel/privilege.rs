@@ -1,7 +1,7 @@
 //! Decodes calls that change credentials, namespaces, the kernel or another process.
 
 use clew_event::kernel::{KernelEvent, KernelOperation};
-use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
+use clew_event::privilege::{Capabilities, PrivilegeEvent, PrivilegeOperation};
 use clew_event::{EventKind, EventType};
 use clew_wire::limits;
 use clew_wire::record::{Kernel, Privilege};
@@ -32,7 +32,12 @@ pub(super) fn privilege(record: Bytes<'_>) -> Result<(EventType, EventKind), Mal
         descriptor: privilege.descriptor,
         uid_before: privilege.uid_before,
         uid_after: privilege.uid_after,
-        ..PrivilegeEvent::default()
+        gid_after: Some(privilege.gid_after),
+        capabilities: Some(Capabilities {
+            effective: privilege.cap_effective,
+            permitted: privilege.cap_permitted,
+            inheritable: privilege.cap_inheritable,
+        }),
     };
     Ok((event_type, EventKind::Privilege(event)))
 }
@@ -72,13 +77,17 @@ mod tests {
     use clew_wire::record::Header;
 
     #[test]
-    fn a_setuid_tells_the_user_before_and_after() {
+    fn a_setuid_tells_the_user_before_and_after_and_what_rights_are_left() {
         let header = Header { syscall: 105, ..Header::default() };
         let record = Privilege {
             header,
             argument: 0,
             descriptor: -1,
             uid_before: 1000,
+            gid_after: 7,
+            cap_effective: 1,
+            cap_permitted: 3,
+            cap_inheritable: 4,
             ..Privilege::default()
         };
         let Ok((EventType::Setuid, EventKind::Privilege(event))) =
@@ -87,6 +96,8 @@ mod tests {
             panic!("not a setuid")
         };
         assert_eq!((event.uid_before, event.uid_after, event.descriptor), (1000, 0, -1));
+        let rights = Capabilities { effective: 1, permitted: 3, inheritable: 4 };
+        assert_eq!((event.gid_after, event.capabilities), (Some(7), Some(rights)));
     }
 
     #[test]
@@ -98,12 +109,14 @@ mod tests {
             let file_record = clew_wire::record::File { header, ..Default::default() };
             let socket_record = clew_wire::record::Socket { header, ..Default::default() };
             let descriptor_record = clew_wire::record::Descriptor { header, ..Default::default() };
+            let exec_record = clew_wire::record::ExecFailed { header, ..Default::default() };
             let accepted = [
                 privilege(Bytes(as_bytes(&privilege_record))).is_ok(),
                 kernel(Bytes(as_bytes(&kernel_record))).is_ok(),
                 super::super::file::file(Bytes(as_bytes(&file_record))).is_ok(),
                 super::super::socket::socket(Bytes(as_bytes(&socket_record))).is_ok(),
                 super::super::socket::descriptor(Bytes(as_bytes(&descriptor_record))).is_ok(),
+                super::super::process::exec_failed(Bytes(as_bytes(&exec_record))).is_ok(),
             ];
             let count = accepted.iter().filter(|is_accepted| **is_accepted).count();
             assert_eq!(count, 1, "{number} {event_type:?}");

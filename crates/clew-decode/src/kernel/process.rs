@@ -3,11 +3,11 @@
 use clew_event::container::{CgroupEvent, Lifecycle};
 use clew_event::file::FileId;
 use clew_event::process::{
-    Credentials, Executed, ExecutedFlags, Exited, Forked, Session, Surroundings,
+    Credentials, ExecFailed, Executed, ExecutedFlags, Exited, Forked, Session, Surroundings,
 };
 use clew_event::{CgroupId, EventKind, EventType, Text};
 use clew_wire::limits;
-use clew_wire::record::{Cgroup, Exec, Exit, Fork};
+use clew_wire::record::{self, Cgroup, Exec, Exit, Fork};
 
 use super::{Bytes, Decoder, Malformed, environment, is_truncated, socket, syscall};
 
@@ -88,6 +88,22 @@ fn flags(exec: &Exec) -> ExecutedFlags {
         flags = flags | ExecutedFlags::PATH_TRUNCATED;
     }
     flags
+}
+
+pub(super) fn exec_failed(record: Bytes<'_>) -> Result<(EventType, EventKind), Malformed> {
+    let failed: record::ExecFailed = record.fixed()?;
+    let number = failed.header.syscall;
+    let Some(event_type @ (EventType::Execve | EventType::Execveat)) = syscall::reported(number)
+    else {
+        return Err(Malformed::WrongCall { kind: limits::KIND_EXEC_FAILED, number });
+    };
+    let event = ExecFailed {
+        result: failed.header.result,
+        filename: record.text(failed.filename)?,
+        argv: record.text(failed.argv)?,
+        cwd: record.path(failed.cwd)?,
+    };
+    Ok((event_type, EventKind::ExecFailed(Box::new(event))))
 }
 
 /// The bytes before the first NUL.

@@ -25,7 +25,7 @@ pub(super) fn socket(record: Bytes<'_>) -> Result<(EventType, EventKind), Malfor
         path: unix_path(record.raw(socket.path)?),
         socket_type: socket.socket_type,
         protocol: socket.protocol,
-        payload: Text::default(),
+        payload: record.text(socket.payload)?,
     };
     add_given(&mut event, record.raw(socket.given)?);
     Ok((event_type, EventKind::Socket(event)))
@@ -73,6 +73,7 @@ fn operation(event_type: EventType) -> Option<SocketOperation> {
         EventType::Bind => SocketOperation::Bind,
         EventType::Listen => SocketOperation::Listen,
         EventType::Sendto | EventType::Sendmsg | EventType::Sendmmsg => SocketOperation::Send,
+        EventType::Recvfrom | EventType::Recvmsg | EventType::Recvmmsg => SocketOperation::Receive,
         _ => return None,
     })
 }
