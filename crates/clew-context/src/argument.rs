@@ -169,7 +169,14 @@ fn of_file<'a>(view: &View<'a>, file: &'a FileEvent, name: &str) -> Option<Argum
     match name {
         "res" => Some(result(file.result)),
         "fd" if file.operation == FileOperation::Open => Some(opened(view, file.result)),
-        "fd" => Some(Argument { value: Cow::Borrowed(b""), name: descriptor_name(view) }),
+        "fd" => Some(match file.descriptor {
+            Some(descriptor) => opened(view, descriptor.into()),
+            None => Argument { value: Cow::Borrowed(b""), name: descriptor_name(view) },
+        }),
+        "dirfd" | "olddirfd" | "olddir" | "linkdirfd" => file.descriptor.map(directory),
+        "newdirfd" | "newdir" => file.other_directory.map(directory),
+        "uid" => file.owner.map(|owner| user_id(view, owner.user)),
+        "gid" => file.owner.map(|owner| group_id(view, owner.group)),
         "target" => Some(bytes(file.other.as_bytes())),
         "newpath" => Some(path(view, file.other.as_bytes())),
         "name" | "path" | "pathname" | "filename" | "oldpath" | "linkpath" => {
@@ -251,6 +258,10 @@ fn of_privilege<'a>(
         "uid" | "ruid" => Some(user_id(view, id)),
         "gid" | "rgid" => Some(group_id(view, id)),
         "euid" if privilege.result == 0 => Some(user_id(view, privilege.uid_after)),
+        "egid" if privilege.result == 0 => Some(group_id(view, privilege.gid_after?)),
+        "cap_inheritable" => Some(hexadecimal(privilege.capabilities?.inheritable)),
+        "cap_permitted" => Some(hexadecimal(privilege.capabilities?.permitted)),
+        "cap_effective" => Some(hexadecimal(privilege.capabilities?.effective)),
         "fd" => Some(number(privilege.descriptor.into())),
         "nstype" | "flags" => Some(flags(privilege.argument, names::CLONE_FLAGS)),
         _ => None,
@@ -294,6 +305,13 @@ fn executed_flags(flags: ExecutedFlags) -> u64 {
     .iter()
     .filter(|(flag, _)| flags.has(*flag))
     .fold(0, |shown, (_, bit)| shown | bit)
+}
+
+/// The descriptor of a directory that a path starts from.
+fn directory<'a>(descriptor: i32) -> Argument<'a> {
+    const WORKING_DIRECTORY: i32 = -100;
+    let name = (descriptor == WORKING_DIRECTORY).then_some(Cow::Borrowed(&b"AT_FDCWD"[..]));
+    Argument { name, ..number(descriptor.into()) }
 }
 
 /// The path as given where it is absolute; else as it was resolved.

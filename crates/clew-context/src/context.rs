@@ -1,5 +1,6 @@
 //! The state as a whole: what each event changes in it, and how large it may become.
 
+use clew_event::file::FileOperation;
 use clew_event::kernel::NodeStarted;
 use clew_event::{Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,11 @@ impl Context {
             }
             (EventKind::Exited(exited), Some(actor)) if !exited.is_thread => {
                 self.processes.exit(&actor.process, event.time);
+            }
+            (EventKind::File(file), Some(actor))
+                if file.operation == FileOperation::ChangeDirectory && file.result == 0 =>
+            {
+                self.processes.change_directory(&actor.process, &file.path);
             }
             (EventKind::Privilege(privilege), Some(actor)) => {
                 self.processes.change_privilege(&actor.process, event.event_type, privilege);

@@ -10,6 +10,7 @@ use clew_event::{FieldArgument, FieldId, FieldValue, Scalar, Text};
 
 use crate::argument;
 use crate::names;
+use crate::process::Process;
 use crate::view::View;
 
 mod cloudtrail;
@@ -28,8 +29,6 @@ mod pod;
 pub(crate) mod proc;
 mod record;
 pub(crate) mod user;
-
-const MISSING: FieldValue<'static> = FieldValue::Missing;
 
 /// The value of a field.
 #[allow(clippy::too_many_lines, reason = "one line a field")]
@@ -54,7 +53,7 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::EvtArg => argument::value(view, of),
         F::EvtHostname => evt::hostname(view),
         F::EvtSource => evt::source(view),
-        F::EvtBuffer => MISSING,
+        F::EvtBuffer => evt::buffer(view.event),
         F::EvtDir => "<".into(),
 
         F::FdNum => maybe(fd::of(view).and_then(|fd| fd.number), signed),
@@ -101,7 +100,7 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::ProcExeline => maybe(view.image(), proc::exe_line),
         F::ProcCmdnargs => maybe(view.image(), |image| unsigned(image.arguments_count.into())),
         F::ProcCmdlenargs => maybe(view.image(), proc::arguments_length),
-        F::ProcCwd => maybe(view.image(), |image| text(&image.cwd)),
+        F::ProcCwd => maybe(view.process().and_then(Process::cwd), text),
         F::ProcEnv => maybe(view.image(), |image| proc::environment(image, of)),
         F::ProcPid => maybe(view.key(), |key| signed(key.pid.into())),
         F::ProcPpid => maybe(proc::parent_key(view), |key| signed(key.pid.into())),
@@ -135,13 +134,17 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::ThreadIsmain => maybe(view.event.actor, |actor| boolean(actor.tid == actor.process.pid)),
         F::ThreadVtid => maybe(proc::vtid(view), |vtid| signed(vtid.into())),
         F::ThreadCapPermitted => {
-            maybe(view.image().and_then(|image| image.permitted), capabilities)
+            maybe(view.process().and_then(Process::rights), |(permitted, _)| {
+                capabilities(permitted)
+            })
         }
         F::ThreadCapEffective => {
             maybe(proc::seen(view), |process| capabilities(process.credentials.effective))
         }
         F::ThreadCapInheritable => {
-            maybe(view.image().and_then(|image| image.inheritable), capabilities)
+            maybe(view.process().and_then(Process::rights), |(_, inherited)| {
+                capabilities(inherited)
+            })
         }
         F::ThreadCgroup => proc::cgroup(view),
 

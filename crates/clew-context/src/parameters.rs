@@ -39,7 +39,7 @@ pub(crate) fn parameters(event_type: EventType) -> &'static [&'static str] {
         E::Linkat => &["res", "olddir", "oldpath", "newdir", "newpath", "flags"],
         E::Symlink => &["res", "target", "linkpath"],
         E::Symlinkat => &["res", "target", "linkdirfd", "linkpath"],
-        E::Unlink | E::Rmdir | E::Chroot => &["res", "path"],
+        E::Unlink | E::Rmdir | E::Chroot | E::Chdir => &["res", "path"],
         E::Unlinkat => &["res", "dirfd", "name", "flags"],
         E::Mkdir => &["res", "path", "mode"],
         E::Mkdirat => &["res", "dirfd", "path", "mode"],
@@ -50,7 +50,7 @@ pub(crate) fn parameters(event_type: EventType) -> &'static [&'static str] {
         E::Fchown => &["res", "fd", "uid", "gid"],
         E::Fchownat => &["res", "dirfd", "pathname", "uid", "gid", "flags"],
         E::Truncate => &["res", "path"],
-        E::Ftruncate => &["res", "fd"],
+        E::Ftruncate | E::Fchdir => &["res", "fd"],
         E::Socket => &["fd", "domain", "type", "proto", "flags"],
         E::Socketpair => &["res", "fd1", "fd2", "source", "peer", "domain", "type", "proto"],
         E::Connect => &["res", "tuple", "fd", "addr"],
@@ -82,7 +82,7 @@ pub(crate) fn parameters(event_type: EventType) -> &'static [&'static str] {
         E::Bpf => &["fd", "cmd"],
         E::InitModule => &["res", "img", "length", "uargs"],
         E::FinitModule => &["res", "fd", "uargs", "flags"],
-        E::Read | E::Write | E::Close | E::Chdir | E::Fchdir | E::Fcntl | E::ProcessVmReadv
+        E::Read | E::Write | E::Close | E::Fcntl | E::ProcessVmReadv
         | E::ProcessVmWritev | E::KexecLoad | E::KexecFileLoad | E::PerfEventOpen
         | E::IoUringSetup | E::IoUringEnter | E::Mprotect | E::Kill | E::Tkill | E::Tgkill
         | E::Prctl | E::Keyctl => RESULT,

@@ -31,10 +31,39 @@ pub struct Process {
     pub credentials: Credentials,
     /// Ids in the pid namespace, the session and the terminal.
     pub session: Session,
+    /// What it changed of itself after that program was put in place.
+    #[serde(default)]
+    pub changed: Option<Box<Changed>>,
     /// When it ended.
     pub ended: Option<TimestampNs>,
     /// How many entries of the table have it as parent.
     pub(crate) children: u32,
+}
+
+/// What a process changed of itself since its exec; its children inherit it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Working directory, with a final slash.
+    pub cwd: Option<Text>,
+    /// Permitted and inheritable capabilities.
+    pub rights: Option<(u64, u64)>,
+}
+
+impl Process {
+    /// Its working directory, with a final slash.
+    #[must_use]
+    pub fn cwd(&self) -> Option<&Text> {
+        let changed = self.changed.as_deref().and_then(|changed| changed.cwd.as_ref());
+        changed.or_else(|| self.image.as_deref().map(|image| &image.cwd))
+    }
+
+    /// Its permitted and inheritable capabilities, where the sensor told.
+    #[must_use]
+    pub fn rights(&self) -> Option<(u64, u64)> {
+        let changed = self.changed.as_deref().and_then(|changed| changed.rights);
+        let image = self.image.as_deref();
+        changed.or_else(|| image.and_then(|image| image.permitted.zip(image.inheritable)))
+    }
 }
 
 /// A program as it was put in place by `execve`.
@@ -122,7 +151,7 @@ pub(crate) fn split_nul(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == 0).filter(move |_| !is_empty)
 }
 
-fn bounded(text: &Text, cut: &mut u64) -> Text {
+pub(crate) fn bounded(text: &Text, cut: &mut u64) -> Text {
     match text.as_bytes().get(..TEXT_BYTES_MAX) {
         Some(head) if head.len() < text.as_bytes().len() => {
             *cut = cut.saturating_add(1);
@@ -132,7 +161,7 @@ fn bounded(text: &Text, cut: &mut u64) -> Text {
     }
 }
 
-fn with_final_slash(directory: &Text) -> Text {
+pub(crate) fn with_final_slash(directory: &Text) -> Text {
     if directory.is_empty() || directory.as_bytes().ends_with(b"/") {
         return directory.clone();
     }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
 use clew_event::process::{Executed, Forked};
-use clew_event::{Actor, BootId, CgroupId, EventId, EventType, ProcessKey, TimestampNs};
+use clew_event::{Actor, BootId, CgroupId, EventId, EventType, ProcessKey, Text, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::{Bounded, Standing};
-use crate::process::{Image, Process};
+use crate::process::{Image, Process, bounded, with_final_slash};
 
 /// How long an ended process is kept where no child needs it: longer than any event of one machine
 /// is late (the sensor merges within a second), short enough that a fork bomb passes.
@@ -131,6 +131,7 @@ impl Processes {
             executed_by,
             credentials: executed.credentials,
             session: executed.session,
+            changed: None,
             // What is found running has not ended, whatever was thought of it.
             ended: executed_by.and(known).and_then(|known| known.ended),
             children: known.map_or(0, |known| known.children),
@@ -155,8 +156,16 @@ impl Processes {
         self.sweep(now);
     }
 
-    /// A process changed who it is. Only what the call itself tells: the user after it, and the
-    /// group that `setgid` asked for.
+    /// The working directory of a process became `path`.
+    pub(crate) fn change_directory(&mut self, key: &ProcessKey, path: &Text) {
+        let cwd = with_final_slash(&bounded(path, &mut self.texts_cut));
+        if let Some(process) = self.get_mut(key) {
+            process.changed.get_or_insert_default().cwd = Some(cwd);
+        }
+    }
+
+    /// A process changed who it is and what it may do: as the kernel tells after the call, else
+    /// the group that `setgid` asked for.
     pub(crate) fn change_privilege(
         &mut self,
         key: &ProcessKey,
@@ -167,10 +176,21 @@ impl Processes {
         if change.result != 0 {
             return;
         }
+        if let Some(rights) = change.capabilities {
+            process.credentials.effective = rights.effective;
+            let rights = (rights.permitted, rights.inheritable);
+            if process.rights() != Some(rights) {
+                process.changed.get_or_insert_default().rights = Some(rights);
+            }
+        }
         match change.operation {
             PrivilegeOperation::SetUser => process.credentials.uid = change.uid_after,
             PrivilegeOperation::SetGroup => {
-                if let (EventType::Setgid, Ok(gid)) = (event_type, u32::try_from(change.argument)) {
+                let asked = || match event_type {
+                    EventType::Setgid => u32::try_from(change.argument).ok(),
+                    _ => None,
+                };
+                if let Some(gid) = change.gid_after.or_else(asked) {
                     process.credentials.gid = gid;
                 }
             }
@@ -226,6 +246,7 @@ fn standing_of(process: &Process) -> Standing {
 
 #[cfg(test)]
 mod tests {
+    use clew_event::privilege::Capabilities;
     use clew_event::{Event, EventKind, EventType};
 
     use super::*;
@@ -350,6 +371,60 @@ mod tests {
         }
         assert!(context.process(&key(10)).is_none());
         assert_eq!(command_line(&context, 20).as_deref(), Some("there"));
+    }
+
+    #[test]
+    fn a_working_directory_follows_its_process_and_its_children() {
+        let chdir = |pid, result, path: &str| {
+            let file = clew_event::file::FileEvent {
+                operation: clew_event::file::FileOperation::ChangeDirectory,
+                result,
+                path: path.into(),
+                ..<_>::default()
+            };
+            event(Some((pid, HOST)), EventType::Chdir, EventKind::File(file))
+        };
+        let context = observed(&[
+            exec((10, HOST), program("sh", "sh")),
+            chdir(10, 0, "/srv"),
+            chdir(10, -2, "/absent"),
+            fork((10, HOST), 20),
+            chdir(20, 0, "/tmp"),
+            fork((20, HOST), 30),
+            exec((30, HOST), program("id", "id")),
+        ]);
+        let cwd = |pid| {
+            let process = context.process(&key(pid)).expect("known");
+            process.cwd().map(Text::to_string)
+        };
+        assert_eq!((cwd(10).as_deref(), cwd(20).as_deref()), (Some("/srv/"), Some("/tmp/")));
+        let of_exec = Image::from_executed(&program("id", "id"), &mut 0).cwd;
+        assert_eq!(cwd(30), Some(of_exec.to_string()), "an exec tells its own");
+    }
+
+    #[test]
+    fn rights_are_those_that_the_last_change_left() {
+        let rights = Capabilities { effective: 1, permitted: 3, inheritable: 4 };
+        let change = |result, operation| {
+            let privilege = PrivilegeEvent {
+                operation,
+                result,
+                gid_after: Some(7),
+                capabilities: Some(rights),
+                ..PrivilegeEvent::default()
+            };
+            event(Some((10, HOST)), EventType::Capset, EventKind::Privilege(privilege))
+        };
+        let told = |result, operation| {
+            let context =
+                observed(&[exec((10, HOST), program("x", "x")), change(result, operation)]);
+            let process = context.process(&key(10)).expect("known");
+            (process.credentials.effective, process.credentials.gid, process.rights())
+        };
+        let set = PrivilegeOperation::SetCapabilities;
+        assert_eq!(told(0, set).2, Some((3, 4)));
+        assert_eq!((told(0, set).0, told(0, PrivilegeOperation::SetGroup).1), (1, 7));
+        assert_ne!(told(-1, set).2, Some((3, 4)));
     }
 
     #[test]

@@ -78,6 +78,14 @@ pub(crate) fn hostname<'a>(view: &View<'a>) -> FieldValue<'a> {
     maybe(view.boot(), |boot| text(&boot.hostname))
 }
 
+/// The first bytes sent or received, where some rule asked the sensor for them.
+pub(crate) fn buffer(event: &Event) -> FieldValue<'_> {
+    match &event.kind {
+        EventKind::Socket(socket) if !socket.payload.is_empty() => text(&socket.payload),
+        _ => FieldValue::Missing,
+    }
+}
+
 /// Name of the source, as rules give it after `source:`.
 pub(crate) fn source<'a>(view: &View<'a>) -> FieldValue<'a> {
     view.event.source().into()

@@ -133,7 +133,7 @@ fn of_file(file: &FileEvent, event_type: EventType) -> Option<Descriptor<'_>> {
             (Some(-1), Target::NotOpened(file))
         }
         _ if file.operation == FileOperation::Open => (Some(file.result), opened),
-        E::Fchmod | E::Fchown | E::Ftruncate => (None, opened),
+        E::Fchmod | E::Fchown | E::Ftruncate => (file.descriptor.map(i64::from), opened),
         // Their descriptor is that of a directory, which the event does not tell.
         E::Unlinkat | E::Mkdirat | E::Symlinkat | E::Fchmodat | E::Fchownat => {
             (None, Target::Unknown)

@@ -8,6 +8,7 @@ use clew_event::kernel::{KernelEvent, KernelOperation};
 use clew_event::{EventKind, EventType, FieldValue};
 
 use super::{owned, text};
+use crate::process::Process;
 use crate::view::View;
 
 pub(crate) fn name<'a>(view: &View<'a>) -> FieldValue<'a> {
@@ -64,9 +65,9 @@ pub(crate) fn target_given<'a>(view: &View<'a>) -> FieldValue<'a> {
 
 /// `path` made absolute by the caller's working directory, where that is known.
 pub(crate) fn absolute<'a>(view: &View<'a>, path: &'a [u8]) -> FieldValue<'a> {
-    match view.image() {
+    match view.process().and_then(Process::cwd) {
         _ if path.starts_with(b"/") => path.into(),
-        Some(image) if !image.cwd.is_empty() => owned(joined(image.cwd.as_bytes(), path)),
+        Some(cwd) if !cwd.is_empty() => owned(joined(cwd.as_bytes(), path)),
         Some(_) | None => path.into(),
     }
 }

@@ -1,7 +1,7 @@
 //! What `evt.args` shows for each kind of call.
 
 use clew_event::container::AccountEvent;
-use clew_event::file::{FileEvent, FileOperation};
+use clew_event::file::{FileEvent, FileOperation, Owner};
 use clew_event::kernel::{KernelEvent, KernelOperation};
 use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
 use clew_event::process::{Executed, ExecutedFlags};
@@ -86,6 +86,33 @@ fn file_calls_show_paths_and_named_flags() {
         EventType::Fchmod,
         EventKind::File(mode),
         &expect![[r#""res=0 fd=(<f>/srv/a) mode=04700(S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID)""#]],
+    );
+}
+
+#[test]
+fn directories_and_owners_show_as_given() {
+    use FileOperation as Op;
+    let link = FileEvent {
+        descriptor: Some(-100),
+        other_directory: Some(7),
+        ..file(Op::Link, 0, "/a", "/b")
+    };
+    check(
+        EventType::Linkat,
+        EventKind::File(link),
+        &expect![[r#""res=0 olddir=-100(AT_FDCWD) oldpath=/a newdir=7 newpath=/b flags=0""#]],
+    );
+    let owner = Some(Owner { user: 33, group: u32::MAX });
+    let owned = FileEvent { owner, descriptor: Some(5), ..file(Op::ChangeOwner, 0, "a", "") };
+    check(
+        EventType::Fchown,
+        EventKind::File(owned),
+        &expect![[r#""res=0 fd=5(<f>/srv/a) uid=33(www-data) gid=-1(<NONE>)""#]],
+    );
+    check(
+        EventType::Chdir,
+        EventKind::File(file(Op::ChangeDirectory, 0, "a", "")),
+        &expect![[r#""res=0 path=/srv/a""#]],
     );
 }
 
