@@ -2,6 +2,7 @@
 
 use clew_event::file::FileOperation;
 use clew_event::kernel::NodeStarted;
+use clew_event::process::Executed;
 use clew_event::{Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,9 @@ use crate::cgroup::Cgroups;
 use crate::container::{Container, Containers};
 use crate::domain::{Domains, Scope};
 use crate::factors::Factors;
+use crate::identity::commands::{Place, Start};
+use crate::identity::graph::IDENTITIES_MAX;
+use crate::identity::{Identities, Pending};
 use crate::process::Process;
 use crate::processes::Processes;
 use crate::view::View;
@@ -36,6 +40,8 @@ pub struct Limits {
     pub containers_max: usize,
     /// Addresses with a domain name.
     pub domains_max: usize,
+    /// Credentials, workloads, people.
+    pub identities_max: usize,
 }
 
 impl Default for Limits {
@@ -45,6 +51,7 @@ impl Default for Limits {
             cgroups_max: CGROUPS_MAX,
             containers_max: CONTAINERS_MAX,
             domains_max: DOMAINS_MAX,
+            identities_max: IDENTITIES_MAX,
         }
     }
 }
@@ -73,6 +80,12 @@ pub struct Counts {
     /// Actors with a refused second factor given up.
     #[serde(default)]
     pub refused_actors_evicted: u64,
+    /// Credentials, workloads, people.
+    #[serde(default)]
+    pub identities: usize,
+    /// Identities, and what ties them, given up.
+    #[serde(default)]
+    pub identities_dropped: u64,
     /// Users and groups not kept.
     pub accounts_dropped: u64,
     /// Command lines and paths that were cut.
@@ -93,6 +106,8 @@ pub struct Context {
     pub(crate) domains: Domains,
     #[serde(default)]
     pub(crate) factors: Factors,
+    #[serde(default)]
+    pub(crate) identities: Identities,
 }
 
 impl Default for Context {
@@ -114,6 +129,7 @@ impl Context {
             containers: Containers::new(limits.containers_max),
             domains: Domains::new(limits.domains_max),
             factors: Factors::default(),
+            identities: Identities::new(limits.identities_max),
         }
     }
 
@@ -128,6 +144,7 @@ impl Context {
             (EventKind::Executed(executed), Some(actor)) => {
                 self.domains.observe_environment(&self.scope(actor), executed);
                 self.processes.execute(actor, executed, Some(event.id));
+                self.note_start(event, actor, executed);
             }
             (EventKind::Running(running), Some(actor)) => {
                 self.domains.observe_environment(&self.scope(actor), running);
@@ -148,9 +165,18 @@ impl Context {
                 self.domains.observe(&self.scope(actor), message, event.time);
             }
             (EventKind::Cgroup(cgroup), _) => self.cgroups.observe(cgroup),
-            (EventKind::Container(container), _) => self.containers.observe(container),
+            (EventKind::Container(container), _) => {
+                self.containers.observe(container);
+                if let Some(id) = &container.id {
+                    self.identities.place(id, Place::of(container).as_ref());
+                }
+            }
             (EventKind::Account(account), _) => self.containers.observe_account(account),
-            (EventKind::CloudApi(call), _) => self.factors.observe(call, event.time),
+            (EventKind::CloudApi(call), _) => {
+                self.factors.observe(call, event.time);
+                self.identities.observe(event, call);
+            }
+            (EventKind::KubernetesApi(call), _) => self.identities.observe(event, call),
             (
                 EventKind::Forked(_)
                 | EventKind::Executed(_)
@@ -163,7 +189,6 @@ impl Context {
                 | EventKind::Dns(_)
                 | EventKind::Kernel(_)
                 | EventKind::Http(_)
-                | EventKind::KubernetesApi(_)
                 | EventKind::Lost(_)
                 | EventKind::ExecFailed(_),
                 _,
@@ -191,10 +216,23 @@ impl Context {
             containers_evicted: self.containers.evicted(),
             domains_evicted: self.domains.evicted(),
             refused_actors_evicted: self.factors.evicted(),
+            identities: self.identities.len(),
+            identities_dropped: self.identities.dropped(),
             accounts_dropped: self.containers.accounts_dropped(),
             texts_cut: self.processes.texts_cut(),
             boots_dropped: self.boots_dropped,
         }
+    }
+
+    /// Who acts with whose rights.
+    #[must_use]
+    pub fn identities(&self) -> &Identities {
+        &self.identities
+    }
+
+    /// Remembers a credential that a workload got, so that its first use finds whose it is.
+    pub fn register_pending(&mut self, pending: &Pending) {
+        self.identities.register_pending(pending);
     }
 
     /// What is known of a process, alive or kept.
@@ -237,6 +275,22 @@ impl Context {
 
     pub(crate) fn events(&self) -> u64 {
         self.events
+    }
+
+    /// Keeps what a runtime started in a container, in case the cluster's API was asked for it: a
+    /// process there whose parent is outside.
+    fn note_start(&mut self, event: &Event, actor: &Actor, executed: &Executed) {
+        let Some(container) = self.container_of(actor.cgroup) else { return };
+        let parent = self.process(&actor.process).and_then(|process| process.parent);
+        let Some(parent) = parent.and_then(|parent| self.process(&parent)) else { return };
+        let facts = self.container(container).and_then(|container| container.facts.as_ref());
+        let place = facts.and_then(Place::of);
+        let is_of_no_pod = facts.is_some() && place.is_none();
+        if is_of_no_pod || self.container_of(parent.cgroup) == Some(container) {
+            return;
+        }
+        let start = Start::of(event.id, event.time, actor.process, &executed.argv);
+        self.identities.start(&container.clone(), place.as_ref(), start);
     }
 
     fn start(&mut self, started: &NodeStarted, now: TimestampNs) {

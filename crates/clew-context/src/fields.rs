@@ -20,6 +20,7 @@ pub(crate) mod evt;
 pub(crate) mod fd;
 mod gcp;
 mod github;
+mod identity;
 mod json;
 mod kubernetes;
 mod member;
@@ -185,7 +186,7 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
             dns::value(view, id)
         }
 
-        _ => record::value(view, id, of),
+        _ => identity::value(view, id).unwrap_or_else(|| record::value(view, id, of)),
     }
 }
 

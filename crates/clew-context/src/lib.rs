@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`context`] (what is kept and how long), `bounded` (the one table type, with the
 //! order in which entries are given up), `process`, `processes`, `cgroup`, `container`, `domain`,
-//! then [`view`], `fields/` (one file a family), `argument` and `names`, and `subject`.
+//! [`identity`], then [`view`], `fields/` (one file a family), `argument`, `names` and `subject`.
 //!
 //! Invariant: whatever the sequence of events, every table holds at most its [`Limits`], and each
 //! entry given up before its time is counted. A parent that was not seen stays unknown: nothing
@@ -22,6 +22,7 @@ mod domain;
 mod factors;
 mod fields;
 mod glob;
+pub mod identity;
 mod names;
 mod parameters;
 mod process;
@@ -33,5 +34,6 @@ pub mod view;
 mod tests;
 
 pub use context::{Context, Counts, Limits};
+pub use identity::Identities;
 pub use process::{Image, Process};
 pub use view::View;

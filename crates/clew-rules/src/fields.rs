@@ -148,7 +148,7 @@ fn scope(name: &str) -> Scope {
         Some("gcp") => Scope::GcpAudit,
         Some("github") => Scope::Github,
         Some("okta") => Scope::Okta,
-        Some("json" | "jevt") => Scope::Plugin,
+        Some("json" | "jevt" | "identity") => Scope::Plugin,
         _ => Scope::Syscall,
     }
 }

@@ -16,8 +16,13 @@ use crate::tests::builders::{
 };
 use crate::{Context, Limits};
 
-const SMALL: Limits =
-    Limits { processes_max: 8, cgroups_max: 4, containers_max: 3, domains_max: 2 };
+const SMALL: Limits = Limits {
+    processes_max: 8,
+    cgroups_max: 4,
+    containers_max: 3,
+    domains_max: 2,
+    identities_max: 16,
+};
 
 /// Any event of few processes, cgroups and containers, so that they meet often.
 fn any_event() -> impl Strategy<Value = Event> {

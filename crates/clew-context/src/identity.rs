@@ -1,0 +1,182 @@
+//! Who acts with whose rights: credentials, sessions and people, and what ties them together.
+//!
+//! An attack changes its name at every step: a process takes the key of its pod, the key opens a
+//! session, the session makes a user. Each record that tells of such a step becomes a binding with
+//! its evidence; [`Identities::root_of`] follows them back to the process, workload or person.
+//!
+//! Reading order: [`key`] (one name for one identity), [`binding`], [`graph`] (what is kept and how
+//! long), `claims` (records into bindings), `commands` (`kubectl exec` and its process), [`lineage`]
+//! (the answer), and for rules `sketch`, [`habits`] and `judged`.
+//!
+//! Invariant: what is known after a set of records does not depend on the order in which they
+//! came, as long as no bound was met; a record that comes twice counts once.
+
+pub mod binding;
+mod claims;
+pub mod commands;
+pub mod counted;
+pub mod graph;
+pub mod habits;
+pub(crate) mod judged;
+pub mod key;
+pub mod lineage;
+mod sketch;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clew_event::control_plane::ApiCall;
+use clew_event::{ContainerId, Event, EventId, ProcessKey, Text, TimestampNs};
+use serde::{Deserialize, Serialize};
+
+use binding::{Class, Relation};
+use claims::{Caller, Witness};
+use commands::{Commands, Pair, Place, Start};
+use counted::Counted;
+use graph::{Graph, IDENTITIES_MAX};
+use judged::Judged;
+use key::{Identity, IdentityKind};
+
+/// How long after its end a credential is still taken for valid: records are late.
+pub(crate) const GRACE: Duration = Duration::from_secs(30 * 60);
+/// How much earlier than its making a credential may be used, by clocks of two machines.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+/// A credential that a workload was seen to get, before it is used.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// Its public id.
+    pub credential: Text,
+    /// The process that got it.
+    pub process: Option<ProcessKey>,
+    /// The container of that process.
+    pub container: Option<ContainerId>,
+    /// Uid of the pod of that container, or `namespace/name`; empty where it is in none.
+    pub pod: Text,
+    /// When it ends.
+    pub expires: Option<TimestampNs>,
+    /// The event that shows it.
+    pub event: EventId,
+    /// When.
+    pub time: TimestampNs,
+}
+
+/// All identities, and what is remembered of each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Identities {
+    graph: Graph,
+    commands: Commands,
+    counted: Counted,
+    #[serde(skip)]
+    judged: Option<Box<Judged>>,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        Self::new(IDENTITIES_MAX)
+    }
+}
+
+impl Identities {
+    /// Knows nobody yet.
+    #[must_use]
+    pub fn new(identities_max: usize) -> Self {
+        Self {
+            graph: Graph::new(identities_max),
+            commands: Commands::default(),
+            counted: Counted::default(),
+            judged: None,
+        }
+    }
+
+    /// How many identities are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.graph.len()
+    }
+
+    /// True where nobody is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Identities, bindings and commands that were given up for want of room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.graph.evicted() + self.graph.bindings_dropped() + self.commands.dropped()
+    }
+
+    /// Takes in one call to an API.
+    pub(crate) fn observe(&mut self, event: &Event, call: &ApiCall) {
+        let caller = Caller::of(call);
+        let witness = Witness::of(self, call, (event.id, event.time));
+        self.bind_all(call, &caller, &witness);
+        self.judged = Some(Box::new(self.judge(call, caller, &witness)));
+    }
+
+    /// What was known before that event, where it is the last call that was taken in.
+    pub(crate) fn judged(&self, event: EventId) -> Option<&Judged> {
+        self.judged.as_deref().filter(|judged| judged.event == event)
+    }
+
+    /// Remembers a credential that a workload got, so that its first use finds whose it is.
+    pub fn register_pending(&mut self, pending: &Pending) {
+        let Pending { credential, event, time, .. } = pending;
+        let counts = self.counted.is_first(*event);
+        let mut witness =
+            Witness { event: *event, time: *time, counts, shared: None, until: pending.expires };
+        let container = pending.container.as_ref();
+        let holders = [
+            pending.process.map(|key| Identity::new(IdentityKind::Process, key.to_string())),
+            container.map(|id| Identity::new(IdentityKind::Container, id.0.as_bytes())),
+            Identity::named(IdentityKind::Pod, &pending.pod),
+        ];
+        let mut child = Identity::new(IdentityKind::Credential, credential.clone());
+        let mut relation = Relation::Fetched;
+        for holder in holders.into_iter().flatten() {
+            self.tie(&child, (relation, Class::Causal), &holder, &witness);
+            (child, relation, witness.until) = (holder, Relation::RunsIn, None);
+        }
+    }
+
+    /// A runtime started a process in a container; `place` is its pod, where that is known.
+    pub(crate) fn start(&mut self, container: &ContainerId, place: Option<&Place>, start: Start) {
+        match place {
+            Some(place) => {
+                let pairs = self.commands.start(place, start);
+                self.bind_pairs(pairs);
+            }
+            None => self.commands.start_unplaced(container, start),
+        }
+    }
+
+    /// The runtime told in which pod a container is, or that it is in none.
+    pub(crate) fn place(&mut self, container: &ContainerId, place: Option<&Place>) {
+        let starts: BTreeSet<Start> = self.commands.placed(container);
+        let Some(place) = place else { return };
+        for start in starts {
+            let pairs = self.commands.start(place, start);
+            self.bind_pairs(pairs);
+        }
+    }
+
+    fn bind_pairs(&mut self, pairs: Vec<Pair>) {
+        for Pair { asked, start, place, class } in pairs {
+            let process = Identity::new(IdentityKind::Process, start.process.to_string());
+            let [asking, starting] =
+                [(asked.event, asked.time), (start.event, start.time)].map(|(event, time)| {
+                    Witness { event, time, counts: true, shared: None, until: None }
+                });
+            self.tie(&process, (Pair::RELATION, class), &asked.caller, &asking);
+            let pod = Identity::named(IdentityKind::Pod, &place.uid)
+                .or_else(|| Identity::pod(&place.namespace, &place.pod));
+            if let Some(pod) = pod {
+                self.tie(&process, (Relation::RunsIn, Class::Identity), &pod, &starting);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
