@@ -10,6 +10,7 @@
     reason = "all of this is test code, its helper functions too"
 )]
 
+mod calls;
 mod files;
 mod interest;
 mod life;
