@@ -2,7 +2,8 @@
 //!
 //! Records of audit logs carry session tokens, passwords and the content of Kubernetes secrets.
 //! Rules judge the record as it came; what is kept, shown and exported has each such value as
-//! stars of the same length, so that every offset into the record stays right.
+//! stars of the same length, so that every offset into the record stays right. What went over a
+//! socket is judged and not kept: a rule that wants it told names it in its sentence.
 
 use clew_event::json::{Json, Kind, Value};
 use clew_event::{Event, EventKind, Text};
@@ -34,6 +35,9 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The event as it may be kept.
 pub(crate) fn kept(event: &Event) -> Event {
     let mut kept = event.clone();
+    if let EventKind::Socket(socket) = &mut kept.kind {
+        socket.payload = Text::default();
+    }
     if let EventKind::KubernetesApi(call) | EventKind::CloudApi(call) = &mut kept.kind
         && let Some(record) = without_secrets(call.record.as_bytes())
     {
@@ -76,6 +80,9 @@ fn is_secret(name: Value<'_, '_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clew_event::socket::SocketEvent;
+    use clew_event::{EventId, EventType, TimestampNs};
+
     use super::*;
 
     fn check(record: &str, kept: &str) {
@@ -104,6 +111,21 @@ mod tests {
             r#"{"objectRef":{"resource":"configmaps"},"requestObject":{"data":{"key":"on"}}}"#,
             r#"{"objectRef":{"resource":"configmaps"},"requestObject":{"data":{"key":"on"}}}"#,
         );
+    }
+
+    #[test]
+    fn what_went_over_a_socket_is_not_kept() {
+        let socket = SocketEvent { result: 5, payload: "token".into(), ..SocketEvent::default() };
+        let event = Event {
+            id: EventId(1),
+            time: TimestampNs::default(),
+            arrived: TimestampNs::default(),
+            event_type: EventType::Recvfrom,
+            actor: None,
+            kind: EventKind::Socket(socket),
+        };
+        let EventKind::Socket(kept) = kept(&event).kind else { panic!("another kind") };
+        assert_eq!((kept.result, kept.payload), (5, Text::default()));
     }
 
     #[test]

@@ -36,6 +36,10 @@ const ALWAYS: &[(&str, &[EventType])] = &[
         ],
     ),
     (
+        "`clew-context` keeps the working directory of each process",
+        &[EventType::Chdir, EventType::Fchdir],
+    ),
+    (
         "`clew-story` keeps servers apart by whether they listen and accept",
         &[EventType::Listen, EventType::Accept, EventType::Accept4],
     ),
@@ -75,6 +79,9 @@ pub fn of_rules(rules: &RuleSet) -> InterestSet {
     let mut interest = InterestSet::default();
     for &event_type in EventType::ALL {
         interest.add(event_type, rules.classes(event_type, KERNEL_SOURCE));
+        if rules.reads_payload(event_type, KERNEL_SOURCE) {
+            interest.add_payload(event_type);
+        }
     }
     for event_type in ALWAYS.iter().flat_map(|(_, calls)| *calls) {
         interest.add(*event_type, CallClasses::ALL);

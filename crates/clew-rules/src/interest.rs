@@ -4,14 +4,14 @@
 //! failed, what access an open asked for) makes every condition false. An unknown part of a
 //! condition counts as if it might hold.
 
-use clew_event::interest::{CallClass, CallClasses, QuietVerdict, is_open};
+use clew_event::interest::{CallClass, CallClasses, QuietVerdict, is_open, is_transfer};
 use clew_event::{EventType, FieldId, FieldSource, FieldValue, Scalar};
 
-use crate::RuleSet;
-use crate::judge::possible::{Known, can_hold};
+use crate::judge::possible::{Known, can_hold, may_read};
 use crate::judge::predicate::Slot;
 use crate::judge::program::Program;
 use crate::rule_set::is_exec;
+use crate::{RuleIndex, RuleSet};
 
 impl RuleSet {
     /// The classes of a system call that a rule for `source` may match.
@@ -30,6 +30,20 @@ impl RuleSet {
             }
         }
         classes
+    }
+
+    /// True where a rule for `source` that may match such a call asks what was sent or received.
+    #[must_use]
+    pub fn reads_payload(&self, event_type: EventType, source: &str) -> bool {
+        let Some(program) = self.program(source) else { return false };
+        let is_shown = |rule: u32| {
+            let rule = self.rule(RuleIndex(rule));
+            rule.is_some_and(|rule| rule.output.contains("evt.buffer"))
+        };
+        let mut roots = program.roots(event_type).iter();
+        is_transfer(event_type)
+            && roots
+                .any(|(rule, root)| may_read(program, *root, FieldId::EvtBuffer) || is_shown(*rule))
     }
 
     /// Whether no rule for `source` can match an event of that class on the file that `fields` tell
@@ -98,9 +112,21 @@ fn known(
         FieldId::EvtIsOpenWrite => boolean(is_open && class.is_writing()),
         FieldId::EvtRawres if class.is_failed() => Some(Known::Negative),
         FieldId::EvtRawres => Some(Known::NotNegative),
-        FieldId::EvtRes if class.is_failed() => Some(Known::Not(b"SUCCESS")),
+        FieldId::EvtRes if class.is_failed() => Some(Known::NoneOf(&["SUCCESS"])),
         FieldId::EvtRes => Some(Known::Exactly(Scalar::from("SUCCESS"))),
         FieldId::FdNum if class.is_failed() && is_open => Some(Known::NegativeOrMissing),
+        field if is_transfer(event_type) => known_of_socket(field, class.socket()),
+        _ => None,
+    }
+}
+
+/// What the kind of socket tells.
+fn known_of_socket(field: FieldId, kind: u32) -> Option<Known<'static>> {
+    match field {
+        FieldId::FdL4proto if kind == CallClass::TCP => Some(Known::Exactly(Scalar::from("tcp"))),
+        FieldId::FdL4proto => Some(Known::NoneOf(&["tcp"])),
+        FieldId::FdTypechar if kind == CallClass::LOCAL => Some(Known::NoneOf(&["4", "6"])),
+        FieldId::FdType if kind == CallClass::LOCAL => Some(Known::NoneOf(&["ipv4", "ipv6"])),
         _ => None,
     }
 }
@@ -110,13 +136,32 @@ mod tests {
     use super::*;
     use crate::{Options, SourceFile, load};
 
-    fn bits(condition: &str, event_type: EventType) -> u8 {
+    fn rules(condition: &str, output: &str) -> RuleSet {
         let text = format!(
-            "- rule: r\n  desc: d\n  condition: {condition}\n  output: o\n  priority: info\n"
+            "- rule: r\n  desc: d\n  condition: {condition}\n  output: {output}\n  priority: info\n"
         );
         let loaded = load(&[SourceFile { name: "r".into(), text }], &Options::default());
         assert_eq!(loaded.diagnostics, []);
-        loaded.rules.classes(event_type, "syscall").bits()
+        loaded.rules
+    }
+
+    fn bits(condition: &str, event_type: EventType) -> u8 {
+        rules(condition, "o").classes(event_type, "syscall").bits()
+    }
+
+    #[test]
+    fn a_payload_is_asked_for_where_a_rule_that_may_match_reads_or_shows_it() {
+        use EventType as E;
+        let check = |condition: &str, output: &str, event_type, expected| {
+            let is_read = rules(condition, output).reads_payload(event_type, "syscall");
+            assert_eq!(is_read, expected, "{condition}: {output}: {event_type:?}");
+        };
+        let condition = "evt.type = recvfrom and (fd.sport = 1 or not evt.buffer bcontains cafe)";
+        check(condition, "o", E::Recvfrom, true);
+        check(condition, "o", E::Sendto, false);
+        check("evt.type in (recvfrom, openat)", "o", E::Recvfrom, false);
+        check("evt.type in (recvfrom, openat)", "\"%evt.buffer\"", E::Recvfrom, true);
+        check("evt.type in (recvfrom, openat)", "\"%evt.buffer\"", E::Openat, false);
     }
 
     #[test]
@@ -140,5 +185,10 @@ mod tests {
         check("evt.type = creat and evt.is_open_write = true", E::Creat, 0);
         check("evt.type = dup2 and fd.num >= 0", E::Dup2, 0xff);
         check("evt.type = open and not (fd.num < 0)", E::Open, 0xff);
+        // Of transfers they are datagrams, TCP, and sockets of other families.
+        check("evt.type = sendto and fd.l4proto != tcp", E::Sendto, 0b1101_1101);
+        check("evt.type = sendto and fd.l4proto = tcp", E::Sendto, 0b0010_0010);
+        check("evt.type = recvfrom and fd.type in (ipv4, ipv6)", E::Recvfrom, 0b1011_1011);
+        check("evt.type = recvmsg and (fd.typechar = 4 or fd.typechar = 6)", E::Recvmsg, 0xbb);
     }
 }

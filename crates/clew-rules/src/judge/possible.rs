@@ -4,9 +4,9 @@
 //! only where what is known makes it false. So the answer "no" is certain, and "yes" means "not
 //! excluded".
 
-use clew_event::Scalar;
+use clew_event::{FieldId, Scalar};
 use memchr::memmem;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::predicate::{Check, Extract, Predicate, Slot};
 use super::program::{FlatNode, Program};
@@ -25,8 +25,8 @@ pub(crate) enum Known<'a> {
     NegativeOrMissing,
     /// A number from 0.
     NotNegative,
-    /// A text other than this one.
-    Not(&'static [u8]),
+    /// A text other than these.
+    NoneOf(&'static [&'static str]),
     /// A text that this one is no part of, or no value.
     Without(&'static [u8]),
 }
@@ -50,11 +50,14 @@ impl Known<'_> {
             // What is missing passes no test, so only "false" is certain.
             Self::NegativeOrMissing => numbers(test, i64::MIN, -1).filter(|passes| !passes),
             Self::NotNegative => numbers(test, 0, i64::MAX),
-            Self::Not(text) => match test {
-                Test::TextIn(set) if set.iter().all(|constant| **constant == **text) => Some(false),
-                Test::TextDiffers(constant) if **constant == **text => Some(true),
-                _ => None,
-            },
+            Self::NoneOf(texts) => {
+                let is_one = |constant: &[u8]| texts.iter().any(|text| text.as_bytes() == constant);
+                match test {
+                    Test::TextIn(set) if set.iter().all(|constant| is_one(constant)) => Some(false),
+                    Test::TextDiffers(constant) if is_one(constant) => Some(true),
+                    _ => None,
+                }
+            }
             Self::Without(part) => needs(test, part).then_some(false),
         }
     }
@@ -104,6 +107,45 @@ pub(crate) fn can_hold<'a>(
 ) -> bool {
     let mut search = Search { program, known, found: FxHashMap::default() };
     search.node(root) != Some(false)
+}
+
+/// Whether the verdict of the node may depend on a field. Of a value that is made out of others it
+/// is not asked which those are.
+pub(crate) fn may_read(program: &Program, root: u32, field: FieldId) -> bool {
+    let is_of = |extract: &Extract| match extract {
+        Extract::Field(slot) => program.field(*slot).is_some_and(|known| known.id == field),
+        Extract::Transformed(_) => true,
+    };
+    if !program.slots.iter().any(|known| known.id == field) {
+        return false;
+    }
+    let (mut waiting, mut seen) = (vec![root], FxHashSet::default());
+    while let Some(id) = waiting.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match program.nodes.get(id as usize) {
+            Some(FlatNode::Constant(_)) | None => {}
+            Some(FlatNode::Predicate(predicate)) => {
+                let found = program.predicates.get(predicate.0 as usize);
+                let is_read = found.is_some_and(|(predicate, _)| {
+                    let right = match &predicate.check {
+                        Check::Field { right, .. } => Some(right),
+                        _ => None,
+                    };
+                    is_of(&predicate.left) || right.is_some_and(is_of)
+                });
+                if is_read {
+                    return true;
+                }
+            }
+            Some(FlatNode::Not(inner)) => waiting.push(*inner),
+            Some(FlatNode::All(parts) | FlatNode::Any(parts)) => {
+                waiting.extend(program.parts(parts));
+            }
+        }
+    }
+    false
 }
 
 struct Search<'p, 'a> {
