@@ -9,7 +9,7 @@ use clew_engine::{Engine, Output, Settings, State, Tally};
 use clew_event::{Event, EventKind};
 use clew_notify::{Monitor, OutputFigures, Outputs};
 use clew_rules::RuleSet;
-use clew_sensor::Sensor;
+use clew_sensor::{Sensor, Totals};
 use clew_server::{Metrics, Publisher, RuleFigures, Server, Status};
 use clew_store::Store;
 
@@ -244,7 +244,7 @@ impl Watch {
             if let Source::Sensor(sensor) = source {
                 self.keep_back(sensor, &events);
             }
-            self.show_figures()?;
+            self.show_figures(source)?;
             self.keep_state()?;
             let rules = if self.hangup.take() {
                 self.monitor.reopen();
@@ -300,11 +300,20 @@ impl Watch {
         Ok(())
     }
 
-    fn show_figures(&mut self) -> Result<()> {
+    /// Tells how much the kernel kept back until now.
+    fn count_quieted(&mut self, source: &Source) {
+        let Source::Sensor(sensor) = source else { return };
+        let quieted = sensor.totals().quieted;
+        self.figures.status.quieted_total = Totals::sum(&quieted);
+        self.metrics.quieted = Totals::by_record(&quieted).collect();
+    }
+
+    fn show_figures(&mut self, source: &Source) -> Result<()> {
         let span = self.figures.shown.elapsed();
         if span < STATUS_SPAN {
             return Ok(());
         }
+        self.count_quieted(source);
         let counts = self.engine.counts();
         let stories = self.engine.stories().counts();
         self.figures.shown = Instant::now();

@@ -32,6 +32,11 @@ impl Totals {
     pub fn sum(counts: &[u64; KINDS as usize]) -> u64 {
         counts.iter().sum()
     }
+
+    /// What is not zero of one array, by the name of the record.
+    pub fn by_record(counts: &[u64; KINDS as usize]) -> impl Iterator<Item = (&'static str, u64)> {
+        (0..KINDS).map(limits::kind_name).zip(*counts).filter(|(_, count)| 0 < *count)
+    }
 }
 
 /// Reads the counters and remembers what was told.
@@ -109,6 +114,13 @@ const fn reason(kind: u16) -> LossReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_named_by_their_record() {
+        let mut counts = [0; KINDS as usize];
+        counts[usize::from(limits::KIND_FILE)] = 7;
+        assert!(Totals::by_record(&counts).eq([("file", 7)]));
+    }
 
     #[test]
     fn only_what_grew_is_told_and_by_its_kind() {

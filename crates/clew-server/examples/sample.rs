@@ -42,6 +42,7 @@ fn status() -> Status {
         events_total: 81_402_113,
         events_per_second: 48_211.0,
         lost_total: 37,
+        quieted_total: 1_240_000,
         suppressed_total: 0,
         rules: Vec::new(),
         findings_total: 212,

@@ -30,6 +30,8 @@ pub struct Metrics {
     losses: BTreeMap<Loss, u64>,
     findings: BTreeMap<(String, Priority), u64>,
     batches: Batches,
+    /// Calls that the kernel kept back, by kind of record.
+    pub quieted: BTreeMap<&'static str, u64>,
     /// Rules that judge.
     pub rules_loaded: u64,
     /// Matches that were held back because their rule had more than its rate.
@@ -96,6 +98,7 @@ impl Metrics {
         page.family("clew_build_info", Kind::Gauge, "The version that runs.");
         page.sample(&[("version", version)], 1);
         self.write_events(&mut page);
+        self.write_quieted(&mut page);
         self.write_detections(&mut page);
         self.write_batches(&mut page);
         self.write_outputs(&mut page);
@@ -112,6 +115,14 @@ impl Metrics {
         page.family("clew_events_lost_total", Kind::Counter, help);
         for (Loss { reason, record, cpu }, count) in &self.losses {
             page.sample(&[("reason", reason), ("record", record), ("cpu", cpu)], *count);
+        }
+    }
+
+    fn write_quieted(&self, page: &mut Exposition) {
+        let help = "Calls that the kernel kept back because no rule can match them, by record.";
+        page.family("clew_events_quieted_total", Kind::Counter, help);
+        for (record, count) in &self.quieted {
+            page.sample(&[("record", record)], *count);
         }
     }
 

@@ -61,6 +61,9 @@ pub struct Status {
     pub events_per_second: f64,
     /// Events lost since the start.
     pub lost_total: u64,
+    /// Calls that the kernel kept back because no rule can match them.
+    #[serde(default)]
+    pub quieted_total: u64,
     /// Findings since the start.
     pub findings_total: u64,
     /// Matches that made no finding because the rate of their rule was used up.

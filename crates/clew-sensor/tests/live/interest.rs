@@ -123,7 +123,7 @@ fn an_open_is_known_by_the_name_it_has_now_and_told_where_its_caller_climbed() {
     let climbing = path.join("../").join(path.file_name().expect("a name")).join("12345678");
     let Some((mut sensor, _turn)) = start(settings) else { return };
     sensor.set_interest(&InterestSet::everything()).expect("the kernel takes it");
-    let mut round = |sensor: &mut Sensor, number: u32, opened: &[&Path]| {
+    let round = |sensor: &mut Sensor, number: u32, opened: &[&Path]| {
         opened.iter().for_each(|path| drop(File::open(path).expect("opens")));
         let mark = path.join(format!("mark-{number}"));
         fs::create_dir(&mark).expect("the mark");

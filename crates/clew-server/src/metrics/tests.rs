@@ -81,6 +81,13 @@ fn beyond_series_max_the_rest_is_counted_as_other_and_the_sum_stays_right() {
 }
 
 #[test]
+fn what_the_kernel_kept_back_is_told_by_record() {
+    let mut metrics = Metrics::default();
+    metrics.quieted.insert("file", 7);
+    assert_eq!(samples(&metrics, "clew_events_quieted_total"), ["{record=\"file\"} 7"]);
+}
+
+#[test]
 fn batches_are_counted_up_to_each_bound() {
     let mut metrics = Metrics::default();
     for span in [Duration::from_micros(10), Duration::from_micros(11), Duration::from_secs(2)] {
