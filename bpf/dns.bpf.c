@@ -27,6 +27,9 @@
 #define FRAGMENT_OFFSET bpf_htons(0x1fff)
 #define IPV4_BYTES 20
 #define IPV6_BYTES 40
+/* Where the sender's address lies. */
+#define IPV4_SOURCE 12
+#define IPV6_SOURCE 8
 #define UDP_BYTES 8
 #define TCP_BYTES 20
 /* The length that stands before a message over TCP, and the message's header. */
@@ -94,14 +97,14 @@ static __always_inline bool read_packet(struct __sk_buff *skb, struct packet *pa
 			return false;
 		header = (data[0] & 0xf) * 4;
 		protocol = data[9];
-		source = data + 12;
+		source = data + IPV4_SOURCE;
 		address_bytes = 4;
 	} else if (family == ETH_P_IPV6) {
 		if (data + IPV6_BYTES > end)
 			return false;
 		header = IPV6_BYTES;
 		protocol = data[6];
-		source = data + 8;
+		source = data + IPV6_SOURCE;
 		address_bytes = 16;
 	} else {
 		return false;
@@ -128,14 +131,11 @@ static __always_inline bool read_packet(struct __sk_buff *skb, struct packet *pa
 	packet->ends.protocol = protocol;
 	packet->ends.local_port = bpf_ntohs(is_sent ? from : to);
 	packet->ends.remote_port = bpf_ntohs(is_sent ? to : from);
-	u8 *target = source + address_bytes;
-	if (family == ETH_P_IP) {
-		__builtin_memcpy(packet->ends.local, is_sent ? source : target, 4);
-		__builtin_memcpy(packet->ends.remote, is_sent ? target : source, 4);
-	} else {
-		__builtin_memcpy(packet->ends.local, is_sent ? source : target, 16);
-		__builtin_memcpy(packet->ends.remote, is_sent ? target : source, 16);
-	}
+	/* The verifier has forgotten by now how much of the packet was looked at. */
+	u32 first = family == ETH_P_IP ? IPV4_SOURCE : IPV6_SOURCE;
+	u32 second = first + address_bytes;
+	bpf_skb_load_bytes(skb, is_sent ? first : second, packet->ends.local, address_bytes);
+	bpf_skb_load_bytes(skb, is_sent ? second : first, packet->ends.remote, address_bytes);
 	return true;
 }
 

@@ -52,6 +52,27 @@ pub(crate) fn refused(t0s: Result<&T0s, &libbpf_rs::Error>) -> Vec<String> {
     sentences
 }
 
+/// What stories have to say where messages to name servers are not seen.
+pub(crate) fn nameless(error: &libbpf_rs::Error) -> String {
+    format!(
+        "Names that programs resolve are not seen, so rules about names of addresses do not match: \
+         the kernel refused the programs at the root of cgroup version 2 ({error})."
+    )
+}
+
+/// What the doctor says of names.
+pub(crate) fn of_names(refusal: Option<&libbpf_rs::Error>) -> String {
+    refusal.map_or_else(
+        || {
+            "Names of addresses are those that name servers answered to programs while Clew \
+             watched: a hosts file, and questions over TLS, over HTTPS or through a packet socket \
+             are not seen."
+                .to_owned()
+        },
+        nameless,
+    )
+}
+
 /// Everything that the doctor says.
 pub(crate) fn all(t0s: Result<&T0s, &libbpf_rs::Error>) -> Vec<String> {
     let mut sentences = refused(t0s);
@@ -81,5 +102,12 @@ mod tests {
         let said = all(Err(&error));
         assert_eq!(said.len(), 1);
         assert!(said[0].contains("tier T0s (no)"), "{said:?}");
+    }
+
+    #[test]
+    fn where_names_are_not_seen_the_reason_is_told() {
+        let error = libbpf_rs::Error::from(std::io::Error::other("no"));
+        assert!(of_names(Some(&error)).contains("version 2 (no)"));
+        assert!(of_names(None).contains("hosts file"));
     }
 }

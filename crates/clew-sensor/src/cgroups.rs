@@ -97,6 +97,12 @@ fn event(root: &Path, folder: &Path) -> Option<CgroupEvent> {
     Some(CgroupEvent { lifecycle: Lifecycle::Known, cgroup: CgroupId(inode), path })
 }
 
+/// Root of the version 2 hierarchy as far as this process sees it; `None` where none is mounted.
+pub(crate) fn version_2() -> Option<PathBuf> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+    mount_of(&mounts, "cgroup2", None)
+}
+
 /// Where a file system of that type (with that option) is mounted, by `/proc/self/mounts`.
 fn mount_of(mounts: &str, kind: &str, option: Option<&str>) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {

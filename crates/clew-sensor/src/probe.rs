@@ -1,6 +1,7 @@
 //! What this machine allows the sensor to do, and what would allow more.
 
 use crate::blind;
+use crate::dns::Dns;
 use crate::tier::{RingSizes, T0, T0s, try_t1, try_t2};
 
 /// One thing that the sensor may or may not do here.
@@ -29,21 +30,25 @@ pub struct Found {
     pub blind_spots: Vec<String>,
 }
 
-/// Tries everything out; loads programs, attaches none.
+/// Tries everything out; what had to be attached for it is taken off again.
 #[must_use]
 pub fn probe() -> Found {
     let mut found = vec![privilege(), btf()];
     let sizes = RingSizes { priority: 1 << 16, bulk: 1 << 16 };
     let t0 = T0::load(sizes);
     let t0s = t0.as_ref().ok().map(T0s::load);
+    let dns = t0.as_ref().map_or_else(|_| Err(unloaded()), Dns::load);
+    let dns = dns.and_then(Dns::attached).map(drop);
     found.push(tier("processes and cgroups", "T0", t0.map(drop)));
+    found.push(part("messages to name servers", "T0d", dns.as_ref().err(), "5.12"));
     let t0s = t0s.unwrap_or_else(|| Err(unloaded()));
     if let Ok(loaded) = &t0s {
         let compat = loaded.compat_refusal();
         found.push(part("system calls by the 32-bit entry", "T0s", compat, "5.12"));
         found.push(part("requests through io_uring", "T0s", loaded.uring_refusal(), "6.3"));
     }
-    let blind_spots = blind::all(t0s.as_ref());
+    let mut blind_spots = blind::all(t0s.as_ref());
+    blind_spots.push(blind::of_names(dns.as_ref().err()));
     found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s.map(drop)));
     found.push(later("cheaper hooks (fentry)", "T1", try_t1()));
     found.push(later("denial in the kernel (BPF LSM)", "T2", try_t2()));

@@ -17,6 +17,7 @@ use clew_wire::record::Config;
 
 use crate::cgroups::{Controller, Hierarchy};
 use crate::containers::{self, RuntimeStatus, Watcher};
+use crate::dns::Dns;
 use crate::losses::{Losses, Totals};
 use crate::order::Order;
 use crate::quiet::Quiet;
@@ -123,6 +124,7 @@ pub struct Sensor {
     clock: Clock,
     t0: T0,
     t0s: Option<T0s>,
+    dns: Option<Dns>,
     quiet: Option<Quiet>,
 }
 
@@ -160,8 +162,9 @@ impl Sensor {
             RingSizes { priority: settings.priority_ring_bytes, bulk: settings.bulk_ring_bytes };
         let mut t0 = T0::load(sizes).map_err(SensorError::Refused)?;
         let loaded = T0s::load(&t0);
-        let blind_spots = blind::refused(loaded.as_ref());
+        let mut blind_spots = blind::refused(loaded.as_ref());
         let mut t0s = loaded.ok();
+        let dns = Dns::load(&t0);
         let clock = Clock;
         let hierarchy = Hierarchy::detect();
         configure(&t0, &hierarchy, settings)?;
@@ -176,7 +179,11 @@ impl Sensor {
         if let Some(tier) = &mut t0s {
             tier.attach().map_err(SensorError::Unusable)?;
         }
+        let dns = dns.and_then(Dns::attached);
+        blind_spots.extend(dns.as_ref().err().map(blind::nameless));
+        let dns = dns.ok();
         let tiers = ["T0", "T0s"].into_iter().take(1 + usize::from(t0s.is_some()));
+        let tiers = tiers.chain(dns.is_some().then_some("T0d"));
         let node = node::started(tiers.map(str::to_owned).collect(), blind_spots);
         let decoder = Decoder::new(node.boot, node.boot_unix_ns);
         let rings = rings(&t0, settings, decoder)?;
@@ -200,6 +207,7 @@ impl Sensor {
             clock,
             t0,
             t0s,
+            dns,
             quiet,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
@@ -226,6 +234,9 @@ impl Sensor {
     pub fn set_interest(&mut self, wanted: &InterestSet) -> Result<(), SensorError> {
         if let Some(tier) = &self.t0s {
             tier.set_interest(wanted).map_err(SensorError::Unusable)?;
+        }
+        if let Some(dns) = &mut self.dns {
+            dns.set_interest(wanted).map_err(SensorError::Unusable)?;
         }
         if let Some(quiet) = &mut self.quiet {
             let generation = quiet.next_generation();
@@ -280,6 +291,7 @@ impl Sensor {
         if let Some(tier) = &mut self.t0s {
             tier.detach();
         }
+        self.dns = None;
         self.t0.detach();
         self.losses_told_ns = 0;
     }

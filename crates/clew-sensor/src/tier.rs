@@ -10,7 +10,9 @@ use clew_event::EventType;
 use clew_event::interest::{CallClass, CallClasses, InterestSet};
 use clew_wire::limits::{INTEREST_PAYLOAD, SYSCALLS_MAX};
 use clew_wire::record::Config;
-use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
+use libbpf_rs::{
+    Iter, Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramMut,
+};
 
 static T0_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0.bpf.o"));
 static T0S_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/t0s.bpf.o"));
@@ -281,7 +283,7 @@ fn open(object: &[u8]) -> Result<OpenObject, libbpf_rs::Error> {
 }
 
 /// Loads an object onto maps that others brought.
-fn load_sharing(
+pub(crate) fn load_sharing(
     object: &[u8],
     shared: &[&str],
     of_others: impl Fn(&str) -> Result<MapHandle, libbpf_rs::Error>,
@@ -324,8 +326,15 @@ fn lead_compat_calls(table: &MapHandle, compat: Object) -> Result<Object, libbpf
 }
 
 fn attach(object: &Object, name: &str) -> Result<Link, libbpf_rs::Error> {
-    let program = object.progs_mut().find(|program| program.name() == name);
-    program.ok_or_else(|| absent(name))?.attach()
+    program(object, name)?.attach()
+}
+
+/// A program of that object.
+pub(crate) fn program<'a>(
+    object: &'a Object,
+    name: &str,
+) -> Result<ProgramMut<'a>, libbpf_rs::Error> {
+    object.progs_mut().find(|program| program.name() == name).ok_or_else(|| absent(name))
 }
 
 fn map(object: &Object, name: &str) -> Result<MapHandle, libbpf_rs::Error> {

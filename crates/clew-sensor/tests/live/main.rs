@@ -11,6 +11,7 @@
 )]
 
 mod calls;
+mod dns;
 mod files;
 mod interest;
 mod life;
