@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clew_engine::RuleRate;
+use clew_intake::SourceSpec;
 use clew_notify::OutputSpec;
 
 use crate::rules::RulesCommand;
@@ -68,6 +69,16 @@ pub(crate) struct RunArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    /// Take audit records from KIND:TARGET as well; may be repeated.
+    ///
+    /// `files:PATH` (a file or a folder) or `kubernetes:ADDRESS:PORT` (an audit webhook), then
+    /// options after commas; docs/intake.md lists them all. A comma that belongs to a value is
+    /// written twice.
+    #[arg(long, value_name = "KIND:TARGET,OPTION=VALUE", conflicts_with = "files")]
+    pub(crate) source: Vec<SourceSpec>,
+    /// Do not watch this machine, only what `--source` brings.
+    #[arg(long, requires = "source")]
+    pub(crate) no_sensor: bool,
     /// Where stories are kept [default: /var/lib/clew as root, else ~/.local/share/clew].
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

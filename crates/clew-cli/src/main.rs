@@ -13,6 +13,7 @@ mod args;
 mod doctor;
 mod engine;
 mod falco;
+mod inlet;
 mod live;
 mod print;
 mod record;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clew_engine::{Engine, Output, Settings, State, Tally};
 use clew_event::{Event, EventKind};
+use clew_intake::{Ack, SourceSpec};
 use clew_notify::{Monitor, OutputFigures, Outputs};
 use clew_rules::RuleSet;
 use clew_sensor::{Sensor, Totals};
@@ -16,6 +17,7 @@ use clew_store::Store;
 use crate::Exit;
 use crate::args::RunArgs;
 use crate::engine;
+use crate::inlet::Inlet;
 use crate::live::{self, Hangup, POLL_SPAN, Stop};
 use crate::print::{self, Form};
 use crate::recorder::Recorder;
@@ -49,8 +51,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let state = state_directory(args.state.as_deref())?;
     let store = Store::open(&state).context("cannot open the store")?;
     let mut source = Source::open(args);
+    let (inlet, committer) = Inlet::start(&args.source, &state)?;
+    // What tapes left is not the state of this machine.
+    let keeps_state = matches!(source, Source::Sensor(_)) || !args.source.is_empty();
     let mut engine = match store.load_snapshot()? {
-        Some(snapshot) if matches!(source, Source::Sensor(_)) => resume(rules, &snapshot),
+        Some(snapshot) if keeps_state => resume(rules, &snapshot),
         _ => Engine::new(rules, Settings::default()),
     };
     engine.set_rule_rate(args.rules.rule_rate);
@@ -60,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let status = Status {
         version: env!("CARGO_PKG_VERSION").into(),
         started: live::now(),
-        sources: vec![source.name().into()],
+        sources: source.names(&args.source),
         ..Status::default()
     };
     let settings = clew_server::Settings { address: args.listen, ..Default::default() };
@@ -68,10 +73,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         .with_context(|| format!("cannot serve the page at {}", args.listen))?;
     eprintln!("page: {}", page.url());
     let printed = (!outputs.has_standard_out()).then_some(form);
-    let ways = Ways { printed, outputs };
+    let ways = Ways { printed, outputs, committer };
     let publisher = page.publisher();
     let mut watch = Watch {
         engine,
+        inlet,
         tape: args.record.as_deref().map(Recorder::create).transpose()?,
         sink: Sink::start(store, Some(page), ways),
         monitor: monitor.clone(),
@@ -80,18 +86,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         figures: Figures::of(status),
         metrics,
         publisher,
-        keeps_state: matches!(source, Source::Sensor(_)),
+        keeps_state,
         is_quiet: args.json || !std::io::stderr().is_terminal(),
     };
     watch.follow(&mut source, &stop)?;
     if let Source::Sensor(sensor) = &mut source {
-        live::drain(sensor, |events| watch.take_in(events))?;
+        live::drain(sensor, |events| watch.take_in(events, Vec::new()))?;
     }
     watch.finish()?;
     tell_losses(&monitor);
     Ok(match source {
-        Source::Sensor(_) | Source::Tapes(_) => Exit::Done,
-        Source::Nothing => Exit::Unable,
+        Source::Nothing if args.source.is_empty() => Exit::Unable,
+        Source::Sensor(_) | Source::Tapes(_) | Source::Nothing => Exit::Done,
     })
 }
 
@@ -161,6 +167,9 @@ impl Source {
         if !args.files.is_empty() {
             return Self::Tapes(Tapes::open(&args.files));
         }
+        if args.no_sensor {
+            return Self::Nothing;
+        }
         match Sensor::start(clew_sensor::Settings::default()) {
             Ok(sensor) => Self::Sensor(Box::new(sensor)),
             Err(error) => {
@@ -179,12 +188,29 @@ impl Source {
         }
     }
 
-    /// Adds the next events; waits for them at most [`POLL_SPAN`].
-    fn poll(&mut self, events: &mut Vec<Event>) -> Result<()> {
+    /// Everything that is watched.
+    fn names(&self, specs: &[SourceSpec]) -> Vec<String> {
+        let own = match self {
+            Self::Nothing if !specs.is_empty() => None,
+            Self::Sensor(_) | Self::Tapes(_) | Self::Nothing => Some(self.name().to_owned()),
+        };
+        own.into_iter().chain(specs.iter().map(|spec| spec.name.clone())).collect()
+    }
+
+    /// How long to wait for what other sources bring: they come first where there is nothing else.
+    const fn inlet_span(&self) -> Duration {
+        match self {
+            Self::Sensor(_) | Self::Tapes(_) => Duration::ZERO,
+            Self::Nothing => POLL_SPAN,
+        }
+    }
+
+    /// Adds the next events; waits for them at most `span`.
+    fn poll(&mut self, span: Duration, events: &mut Vec<Event>) -> Result<()> {
         /// Events of a tape taken at once, so that an interrupt is noticed.
         const TAPED_EVENTS_AT_ONCE: usize = 4096;
         match self {
-            Self::Sensor(sensor) => sensor.poll(POLL_SPAN, events)?,
+            Self::Sensor(sensor) => sensor.poll(span, events)?,
             Self::Tapes(tapes) => {
                 for item in tapes.take(TAPED_EVENTS_AT_ONCE) {
                     match item {
@@ -195,10 +221,10 @@ impl Source {
                     }
                 }
                 if events.is_empty() {
-                    std::thread::sleep(POLL_SPAN);
+                    std::thread::sleep(span);
                 }
             }
-            Self::Nothing => std::thread::sleep(POLL_SPAN),
+            Self::Nothing => {}
         }
         Ok(())
     }
@@ -221,6 +247,7 @@ impl Figures {
 /// Everything that follows events.
 struct Watch {
     engine: Engine,
+    inlet: Inlet,
     tape: Option<Recorder>,
     sink: Sink,
     monitor: Monitor,
@@ -239,8 +266,10 @@ impl Watch {
         let mut events = Vec::new();
         while !stop.is_asked() {
             events.clear();
-            source.poll(&mut events)?;
-            self.take_in(&events)?;
+            let acks = self.inlet.take(source.inlet_span(), &mut events)?;
+            let span = if acks.is_empty() { POLL_SPAN } else { Duration::ZERO };
+            source.poll(span, &mut events)?;
+            self.take_in(&events, acks)?;
             if let Source::Sensor(sensor) = source {
                 self.keep_back(sensor, &events);
             }
@@ -277,7 +306,7 @@ impl Watch {
         }
     }
 
-    fn take_in(&mut self, events: &[Event]) -> Result<()> {
+    fn take_in(&mut self, events: &[Event], acks: Vec<Ack>) -> Result<()> {
         if let Some(tape) = &mut self.tape {
             tape.append(events)?;
         }
@@ -297,7 +326,7 @@ impl Watch {
         if !output.findings.is_empty() || !output.stories.is_empty() {
             self.sink.send(output)?;
         }
-        Ok(())
+        self.sink.commit(acks)
     }
 
     /// Tells how much the kernel kept back until now.
@@ -327,6 +356,8 @@ impl Watch {
         status.rules = self.engine.tallies().map(rule_figures).collect();
         status.stories_open = stories.stories_open;
         status.outputs = self.monitor.figures();
+        status.source_figures = self.inlet.figures();
+        self.metrics.sources.clone_from(&status.source_figures);
         self.metrics.findings_suppressed = counts.suppressed;
         self.metrics.stories_open = stories.stories_open;
         self.metrics.stories_told = stories.stories_told;
@@ -358,6 +389,8 @@ impl Watch {
     }
 
     fn finish(self) -> Result<()> {
+        // What still waits is delivered again by the next run.
+        drop(self.inlet);
         if let Some(tape) = self.tape {
             tape.finish()?;
         }

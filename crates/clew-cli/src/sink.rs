@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result, anyhow};
 use clew_engine::Output;
 use clew_event::TimestampNs;
+use clew_intake::{Ack, Committer};
 use clew_notify::Outputs;
 use clew_server::{ServerHandle, Status, Update};
 use clew_store::{Batch, Retention, Store};
@@ -26,6 +27,7 @@ enum Parcel {
     Output(Output),
     Status(Status),
     State { snapshot: Vec<u8>, now: TimestampNs },
+    Commit(Vec<Ack>),
 }
 
 /// The ways out beside store and page.
@@ -35,6 +37,8 @@ pub(crate) struct Ways {
     pub(crate) printed: Option<Form>,
     /// Outputs that were asked for; they never wait.
     pub(crate) outputs: Outputs,
+    /// Who tells sources what is kept, where there are any.
+    pub(crate) committer: Option<Committer>,
 }
 
 /// The thread that prints, keeps and shows; joined by [`Sink::close`].
@@ -67,6 +71,12 @@ impl Sink {
         self.hand(Parcel::State { snapshot, now })
     }
 
+    /// Says that batches are judged: they are committed once everything that was handed over
+    /// before is kept.
+    pub(crate) fn commit(&self, acks: Vec<Ack>) -> Result<()> {
+        if acks.is_empty() { Ok(()) } else { self.hand(Parcel::Commit(acks)) }
+    }
+
     fn hand(&self, parcel: Parcel) -> Result<()> {
         self.sender.send(parcel).map_err(|_| anyhow!("the store's thread ended early"))
     }
@@ -82,7 +92,7 @@ fn put_away(
     parcels: &Receiver<Parcel>,
     mut store: Store,
     page: Option<ServerHandle>,
-    Ways { printed, outputs }: Ways,
+    Ways { printed, outputs, mut committer }: Ways,
 ) -> Result<()> {
     // Locked for each batch only: an output may write to it too.
     let out = io::stdout();
@@ -101,6 +111,11 @@ fn put_away(
             Parcel::Status(status) => {
                 if let Some(page) = &page {
                     page.publish(Update::Status(status));
+                }
+            }
+            Parcel::Commit(acks) => {
+                if let Some(committer) = &mut committer {
+                    committer.commit(acks).context("cannot keep how far sources were read")?;
                 }
             }
             Parcel::State { snapshot, now } => {
@@ -152,7 +167,7 @@ mod tests {
     fn more_batches_than_the_queue_holds_are_all_put_away() {
         let folder = tempfile::tempdir().unwrap();
         let outputs = Outputs::start(Vec::new(), &clew_notify::Settings::default()).unwrap();
-        let ways = Ways { printed: Some(Form::Json), outputs };
+        let ways = Ways { printed: Some(Form::Json), outputs, committer: None };
         let sink = Sink::start(Store::open(folder.path()).unwrap(), None, ways);
         for number in 0..=BATCHES_MAX {
             let event = Event {

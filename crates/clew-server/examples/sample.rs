@@ -48,6 +48,7 @@ fn status() -> Status {
         findings_total: 212,
         stories_open: 5,
         sources: vec!["kernel T0, T0s".to_owned(), "docker".to_owned()],
+        source_figures: Vec::new(),
         blind_spots: vec!["Requests to applications are not read.".to_owned()],
         started: fixture::at(0),
         version: env!("CARGO_PKG_VERSION").to_owned(),

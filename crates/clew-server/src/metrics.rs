@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use clew_event::kernel::{LossReason, Lost};
 use clew_event::{Event, EventKind, Finding, Priority};
+use clew_intake::SourceFigures;
 use clew_notify::OutputFigures;
 
 mod exposition;
 mod process;
+mod sources;
 
 pub(crate) use exposition::CONTENT_TYPE;
 use exposition::{Exposition, Kind};
@@ -42,6 +44,8 @@ pub struct Metrics {
     pub stories_told: u64,
     /// What became of the lines of each output.
     pub outputs: Vec<OutputFigures>,
+    /// How each source beside the sensor stands.
+    pub sources: Vec<SourceFigures>,
 }
 
 /// Where events were lost, and which.
@@ -102,6 +106,7 @@ impl Metrics {
         self.write_detections(&mut page);
         self.write_batches(&mut page);
         self.write_outputs(&mut page);
+        sources::write(&mut page, &self.sources);
         process::write(&mut page);
         page.into_text()
     }

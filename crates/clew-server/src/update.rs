@@ -1,6 +1,7 @@
 //! What the owner of the server publishes to the page.
 
 use clew_event::{Finding, FindingId, Priority, Story, TimestampNs};
+use clew_intake::SourceFigures;
 use clew_notify::OutputFigures;
 use clew_store::StorySummary;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,9 @@ pub struct Status {
     pub stories_open: u64,
     /// What is watched: `kernel T0s`, `docker`.
     pub sources: Vec<String>,
+    /// How each source beside the sensor stands.
+    #[serde(default)]
+    pub source_figures: Vec<SourceFigures>,
     /// What cannot be seen, in whole sentences.
     pub blind_spots: Vec<String>,
     /// What became of the lines of each output.

@@ -27,6 +27,26 @@ fn samples(metrics: &Metrics, name: &str) -> Vec<String> {
 }
 
 #[test]
+fn each_source_tells_how_it_stands() {
+    let mut metrics = Metrics::default();
+    metrics.sources.push(SourceFigures {
+        name: "k8s".into(),
+        events: 7,
+        lag_p99_ms: 1500,
+        last_event: Some(TimestampNs::from_unix_ns(2_000_000_000)),
+        ..SourceFigures::default()
+    });
+    metrics.sources.push(SourceFigures { name: "logs".into(), ..SourceFigures::default() });
+    let check = |name: &str, expected: &[&str]| assert_eq!(samples(&metrics, name), expected);
+    check("clew_source_events_total", &["{source=\"k8s\"} 7", "{source=\"logs\"} 0"]);
+    check(
+        "clew_source_lag_seconds{source=\"k8s\",",
+        &["quantile=\"0.5\"} 0", "quantile=\"0.99\"} 1.5"],
+    );
+    check("clew_source_last_event_seconds", &["{source=\"k8s\"} 2"]);
+}
+
+#[test]
 fn an_event_is_counted_by_its_kind() {
     let mut metrics = Metrics::default();
     metrics.count_event(&event(EventKind::File(clew_event::file::FileEvent::default())));
