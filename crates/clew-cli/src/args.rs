@@ -44,9 +44,13 @@ pub(crate) struct RuleArgs {
     /// Leave out the rules that come with Clew.
     #[arg(long)]
     pub(crate) no_default_rules: bool,
-    /// Behave as another engine does, quirks included.
+    /// Answer as another engine does, quirks included.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) compat: Option<Compat>,
+    /// How many rules may match one event [default: all; with `--compat falco` the first in order
+    /// of definition; with `--falco-config` what it says].
+    #[arg(long, value_name = "HOW")]
+    pub(crate) rule_matching: Option<RuleMatching>,
     /// Take rule files, selection and additions to outputs from a `falco.yaml`, instead of the
     /// rules that come with Clew; `clew rules import` says what is taken.
     #[arg(long, value_name = "FILE")]
@@ -58,8 +62,16 @@ pub(crate) struct RuleArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Compat {
-    /// Falco: the first matching rule of an event ends its evaluation.
+    /// Falco 0.45.
     Falco,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuleMatching {
+    /// Every rule that matches.
+    All,
+    /// The first that matches ends the evaluation of an event.
+    First,
 }
 
 #[derive(Debug, ClapArgs)]

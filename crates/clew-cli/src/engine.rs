@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use clew_event::Semantics;
 use clew_rules::{Loaded, Matching, Options, RuleSet, SourceFile};
 
-use crate::args::{Compat, RuleArgs};
+use crate::args::{Compat, RuleArgs, RuleMatching};
 use crate::falco;
 
 /// Our own rules, in the order in which they are loaded; macros come first.
@@ -54,9 +55,9 @@ impl Choice {
 /// # Errors
 /// When a file that the user named cannot be read.
 pub(crate) fn choose(args: &RuleArgs) -> Result<Choice> {
-    let matching = match args.compat {
-        Some(Compat::Falco) => Matching::First,
-        None => Matching::All,
+    let (semantics, matching) = match args.compat {
+        Some(Compat::Falco) => (Semantics::Falco, Matching::First),
+        None => (Semantics::Clew, Matching::All),
     };
     let mut choice = match &args.falco_config {
         Some(path) => falco::Installation::read(path)?.choice()?,
@@ -66,6 +67,12 @@ pub(crate) fn choose(args: &RuleArgs) -> Result<Choice> {
             watched: Vec::new(),
         },
     };
+    choice.options.semantics = semantics;
+    match args.rule_matching {
+        Some(RuleMatching::All) => choice.options.matching = Matching::All,
+        Some(RuleMatching::First) => choice.options.matching = Matching::First,
+        None => {}
+    }
     choice.files.extend(read_rule_files(&args.rules)?);
     choice.watched.extend(args.rules.iter().cloned());
     Ok(choice)

@@ -13,7 +13,7 @@ use clew_event::socket::{DescriptorEvent, SocketEvent};
 use clew_event::{EventKind, EventType, FieldArgument, FieldValue, Scalar};
 
 use crate::fields::user::UNKNOWN;
-use crate::fields::{fd, user};
+use crate::fields::{fd, proc, user};
 use crate::names::{self, Bits};
 use crate::parameters::parameters;
 use crate::process::split_nul;
@@ -127,13 +127,32 @@ fn of_failed_exec<'a>(view: &View<'a>, failed: &'a ExecFailed, name: &str) -> Op
         }
         "tid" => view.event.actor.map(|actor| number(actor.tid.into())),
         "pid" => view.key().map(|key| number(key.pid.into())),
-        "ptid" => view.process()?.parent.map(|parent| number(parent.pid.into())),
+        "ptid" => proc::parent_key(view).map(|parent| number(parent.pid.into())),
         "cwd" if failed.cwd.is_empty() => view.image().map(|image| bytes(image.cwd.as_bytes())),
         "cwd" => Some(bytes(failed.cwd.as_bytes())),
         "comm" => view.image().map(|image| bytes(image.name.as_bytes())),
         "uid" => view.process().map(|process| user_id(view, process.credentials.uid)),
         "gid" => view.process().map(|process| number(process.credentials.gid.into())),
         "filename" => Some(bytes(failed.filename.as_bytes())),
+        _ => of_caller(view, name),
+    }
+}
+
+/// What the process still runs, as far as it is known.
+fn of_caller<'a>(view: &View<'a>, name: &str) -> Option<Argument<'a>> {
+    let (process, image) = (view.process()?, view.image()?);
+    match name {
+        "tty" => Some(number(process.session.tty.into())),
+        "pgid" => Some(number(process.session.pgid.into())),
+        "loginuid" => Some(user_id(view, process.credentials.login_uid)),
+        "flags" => Some(flags(executed_flags(image.flags), names::EXECUTED_FLAGS)),
+        "cap_inheritable" => image.inheritable.map(hexadecimal),
+        "cap_permitted" => image.permitted.map(hexadecimal),
+        "cap_effective" => Some(hexadecimal(process.credentials.effective)),
+        "exe_ino" => Some(unsigned(image.file.inode)),
+        "exe_ino_ctime" => Some(unsigned(image.ctime_ns)),
+        "exe_ino_mtime" => Some(unsigned(image.mtime_ns)),
+        "trusted_exepath" => Some(bytes(image.path.as_bytes())),
         _ => None,
     }
 }
@@ -148,7 +167,7 @@ fn of_fork<'a>(view: &View<'a>, forked: &Forked, name: &str) -> Option<Argument<
         "cwd" => image.map(|image| bytes(image.cwd.as_bytes())),
         "tid" => view.event.actor.map(|actor| number(actor.tid.into())),
         "pid" => view.key().map(|key| number(key.pid.into())),
-        "ptid" => view.process()?.parent.map(|parent| number(parent.pid.into())),
+        "ptid" => proc::parent_key(view).map(|parent| number(parent.pid.into())),
         "uid" => view.process().map(|process| number(process.credentials.uid.into())),
         "gid" => view.process().map(|process| number(process.credentials.gid.into())),
         _ => None,

@@ -60,6 +60,11 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.entries.get_mut(key).map(|entry| &mut entry.value)
     }
 
+    /// All values, in no order that counts.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values().map(|entry| &entry.value)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -4,6 +4,8 @@
 //! its runtime has told its name, and views made later see it all the same. Facts of a stopped
 //! container stay until their room is needed, because its last events come after its end.
 
+use std::net::IpAddr;
+
 use clew_event::container::{AccountEvent, ContainerEvent, Lifecycle};
 use clew_event::{ContainerId, Text};
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,12 @@ impl Containers {
             Some(id) => self.get(id).map(|container| &container.accounts),
             None => Some(&self.host),
         }
+    }
+
+    /// Whether it is an address of any container.
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+        let mut facts = self.table.values().filter_map(|container| container.facts.as_ref());
+        facts.any(|facts| facts.addresses.contains(&address))
     }
 
     /// The sensor began anew: what no runtime lists is gone.

@@ -3,7 +3,9 @@
 use clew_event::file::FileOperation;
 use clew_event::kernel::NodeStarted;
 use clew_event::process::Executed;
-use clew_event::{Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, TimestampNs};
+use clew_event::{
+    Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, Semantics, TimestampNs,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroups;
@@ -98,6 +100,8 @@ pub struct Counts {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Context {
     events: u64,
+    #[serde(default)]
+    pub(crate) semantics: Semantics,
     boots: Vec<NodeStarted>,
     boots_dropped: u64,
     pub(crate) processes: Processes,
@@ -122,6 +126,7 @@ impl Context {
     pub fn new(limits: Limits) -> Self {
         Self {
             events: 0,
+            semantics: Semantics::default(),
             boots: Vec::new(),
             boots_dropped: 0,
             processes: Processes::new(limits.processes_max),
@@ -131,6 +136,11 @@ impl Context {
             factors: Factors::default(),
             identities: Identities::new(limits.identities_max),
         }
+    }
+
+    /// Follows Clew or Falco from the next event on. Begins with Clew.
+    pub fn set_semantics(&mut self, semantics: Semantics) {
+        self.semantics = semantics;
     }
 
     /// Takes in one event. Called before the event is viewed: an exec is seen as what it became.
@@ -151,6 +161,9 @@ impl Context {
                 self.processes.execute(actor, running, None);
             }
             (EventKind::Exited(exited), Some(actor)) if !exited.is_thread => {
+                if self.semantics.is_falco() {
+                    self.processes.hand_on(&actor.process, exited.reaper);
+                }
                 self.processes.exit(&actor.process, event.time);
             }
             (EventKind::File(file), Some(actor))
@@ -171,6 +184,11 @@ impl Context {
                     self.identities.place(id, Place::of(container).as_ref());
                 }
             }
+            // Falco forgets who is in a container's files when it replays a capture.
+            (EventKind::Account(account), _)
+                if self.semantics.is_falco()
+                    && account.container.is_some()
+                    && event.id.capture_number().is_some() => {}
             (EventKind::Account(account), _) => self.containers.observe_account(account),
             (EventKind::CloudApi(call), _) => {
                 self.factors.observe(call, event.time);

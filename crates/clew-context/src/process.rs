@@ -36,6 +36,9 @@ pub struct Process {
     pub changed: Option<Box<Changed>>,
     /// When it ended.
     pub ended: Option<TimestampNs>,
+    /// It ended as Falco has it: its children went to who is its parent now.
+    #[serde(default)]
+    pub(crate) is_passed_over: bool,
     /// How many entries of the table have it as parent.
     pub(crate) children: u32,
 }
@@ -97,6 +100,10 @@ pub struct Image {
     pub ctime_ns: u64,
     /// Last change of the file's content, nanoseconds since the epoch; 0 where not known.
     pub mtime_ns: u64,
+    /// When the first process of its pid namespace started, nanoseconds since boot; 0 where not
+    /// told.
+    #[serde(default)]
+    pub namespace_started_ns: u64,
 }
 
 impl Image {
@@ -129,6 +136,7 @@ impl Image {
                 .map_or_else(Text::default, |around| bounded(&around.environment, cut)),
             ctime_ns: around.map_or(0, |around| around.exe_ctime_ns),
             mtime_ns: around.map_or(0, |around| around.exe_mtime_ns),
+            namespace_started_ns: around.map_or(0, |around| around.namespace_started_ns),
         }
     }
 

@@ -65,8 +65,34 @@ impl Processes {
     }
 
     fn parent_of(&self, process: &Process) -> Option<(ProcessKey, &Process)> {
-        let key = process.parent?;
+        let key = self.parent_key(process)?;
         Some((key, self.get(&key)?))
+    }
+
+    /// The process's parent, whether or not it is known.
+    pub(crate) fn parent_key(&self, process: &Process) -> Option<ProcessKey> {
+        let mut key = process.parent?;
+        for _ in 0..ANCESTORS_MAX {
+            match self.get(&key) {
+                Some(ended) if ended.is_passed_over => key = ended.parent?,
+                Some(_) | None => return Some(key),
+            }
+        }
+        None
+    }
+
+    /// A process ended, and its children went to `reaper`, as Falco has it. Where the kernel did
+    /// not tell who that is, it is the nearest ancestor that leads a pid namespace.
+    pub(crate) fn hand_on(&mut self, key: &ProcessKey, reaper: Option<ProcessKey>) {
+        let Some(process) = self.get(key) else { return };
+        let is_init = |(key, process): &(ProcessKey, &Process)| {
+            process.ended.is_none() && (process.session.vpid == 1 || key.pid == 1)
+        };
+        let reaper = reaper
+            .filter(|reaper| reaper != key)
+            .or_else(|| self.ancestors(process).find(is_init).map(|(key, _)| key));
+        let passed_over = Process { parent: reaper, is_passed_over: true, ..process.clone() };
+        self.put(*key, passed_over);
     }
 
     /// The sensor of this boot began anew and will list what runs: what it does not list ended
@@ -96,6 +122,7 @@ impl Processes {
             parent: Some(forked.parent),
             cgroup: actor.cgroup,
             ended: None,
+            is_passed_over: false,
             children: 0,
             ..maker.clone()
         };
@@ -134,6 +161,7 @@ impl Processes {
             changed: None,
             // What is found running has not ended, whatever was thought of it.
             ended: executed_by.and(known).and_then(|known| known.ended),
+            is_passed_over: false,
             children: known.map_or(0, |known| known.children),
         };
         self.put(actor.process, process);

@@ -135,6 +135,11 @@ impl<'a> View<'a> {
         Some(Scope { boot: self.key()?.boot, container: self.container_id().cloned() })
     }
 
+    /// True where Falco's answer is asked for.
+    pub(crate) fn is_falco(&self) -> bool {
+        self.context.semantics.is_falco()
+    }
+
     pub(crate) fn image(&self) -> Option<&'a Image> {
         self.process()?.image.as_deref()
     }

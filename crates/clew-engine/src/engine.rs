@@ -70,8 +70,10 @@ impl Engine {
     /// An engine that has seen nothing yet.
     #[must_use]
     pub fn new(rules: RuleSet, settings: Settings) -> Self {
+        let mut context = Context::new(settings.context);
+        context.set_semantics(rules.semantics());
         Self {
-            context: Context::new(settings.context),
+            context,
             stories: Stories::new(settings.stories),
             counts: Counts::default(),
             rules,
@@ -146,6 +148,7 @@ impl Engine {
 
     /// Puts other rules in place; what was learned and told stays.
     pub fn set_rules(&mut self, rules: RuleSet) {
+        self.context.set_semantics(rules.semantics());
         self.rules = rules;
     }
 }

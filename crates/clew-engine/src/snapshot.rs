@@ -87,7 +87,8 @@ impl Engine {
     /// An engine that goes on from `state` with `rules`.
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
-        let State { counts, context, stories, tallies } = state;
+        let State { counts, mut context, stories, tallies } = state;
+        context.set_semantics(rules.semantics());
         Self { context, stories, counts, rules, matches: Vec::new(), tallies }
     }
 }

@@ -1,5 +1,7 @@
 //! Calls on the kernel itself or on another process, the sensor's own start, and losses.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::BootId;
@@ -59,6 +61,8 @@ pub struct NodeStarted {
     pub boot_unix_ns: u64,
     /// What loaded, such as `T0` and `T0s`.
     pub tiers: Vec<String>,
+    /// Addresses of its network interfaces; empty where they were not told.
+    pub addresses: Vec<IpAddr>,
     /// What this machine's sensor cannot see, in whole sentences; told in every story.
     pub blind_spots: Vec<String>,
 }

@@ -4,7 +4,8 @@
 //! hostile places), [`event`] with one module a family ([`process`], [`mod@file`], [`socket`],
 //! [`privilege`], [`kernel`], [`container`], [`control_plane`], [`http`]), [`field`] (the names
 //! rules use) with [`json`] (records read in place), and what comes out: [`finding`], [`story`],
-//! [`complaint`], with the names of [`attack`] techniques and the outward form of [`ocsf`].
+//! [`complaint`], with the names of [`attack`] techniques and the outward form of [`ocsf`]. [`semantics`] says
+//! whose answer is given where Clew and Falco differ.
 //!
 //! Invariant: nothing here reads a clock, does I/O or decides anything; every type serializes,
 //! so that a tape of events is the whole input of the engine.
@@ -27,6 +28,7 @@ pub mod kernel;
 pub mod ocsf;
 pub mod privilege;
 pub mod process;
+pub mod semantics;
 pub mod socket;
 pub mod story;
 pub mod text;
@@ -38,6 +40,7 @@ pub use event_type::EventType;
 pub use field::{Field, FieldArgument, FieldId, FieldSource, FieldValue, Scalar};
 pub use finding::{Entity, Finding, Priority};
 pub use id::{BootId, CgroupId, ContainerId, EventId, FindingId, ProcessKey, StoryId};
+pub use semantics::Semantics;
 pub use story::Story;
 pub use text::Text;
 pub use time::TimestampNs;

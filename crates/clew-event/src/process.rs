@@ -143,6 +143,9 @@ pub struct Surroundings {
     pub exe_ctime_ns: u64,
     /// Last change of the executed file's content, nanoseconds since the epoch.
     pub exe_mtime_ns: u64,
+    /// When the first process of its pid namespace started, nanoseconds since boot; 0 where not
+    /// known.
+    pub namespace_started_ns: u64,
 }
 
 /// A process ended.
@@ -154,4 +157,6 @@ pub struct Exited {
     pub signal: i32,
     /// True where only a thread ended and the process goes on.
     pub is_thread: bool,
+    /// Who takes its children; `None` where that was not told.
+    pub reaper: Option<ProcessKey>,
 }

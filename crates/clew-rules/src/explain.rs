@@ -8,7 +8,7 @@
 use std::fmt;
 
 use clew_event::text::escaped;
-use clew_event::{FieldSource, Priority};
+use clew_event::{FieldSource, Priority, Semantics};
 use serde::Serialize;
 
 use crate::collect::{Collected, SOURCES};
@@ -135,13 +135,25 @@ impl Explainer {
     /// # Errors
     /// [`NotExplained`] where no rule has that name, or it has a mistake.
     pub fn new(files: &[SourceFile], name: &str) -> Result<Self, NotExplained> {
+        Self::following(files, name, Semantics::Clew)
+    }
+
+    /// The same, as it is read where Clew or Falco is followed.
+    ///
+    /// # Errors
+    /// As [`Explainer::new`].
+    pub fn following(
+        files: &[SourceFile],
+        name: &str,
+        semantics: Semantics,
+    ) -> Result<Self, NotExplained> {
         let mut report = Report::default();
         let collected = collect(files, &mut report);
         let Some(rule) = collected.rules.get(name) else { return Err(no_such(&collected, name)) };
-        let mut lists = Lists::new(&collected, &mut report);
+        let mut lists = Lists::new(&collected, semantics, &mut report);
         let mut macros = Macros::new(&collected, &mut lists, &mut report);
         let mistake = |problem: Problem| NotExplained::HasMistake(problem.message);
-        let expr = expr(rule, &mut lists).map_err(mistake)?;
+        let expr = expr(rule, semantics, &mut lists).map_err(mistake)?;
         let mut pool = Pool::default();
         let file_names = files.iter().map(|file| file.name.clone()).collect();
         let mut builder = Builder {
@@ -251,12 +263,12 @@ fn no_such(collected: &Collected, name: &str) -> NotExplained {
 }
 
 /// The condition's tree, with exceptions and lists put in.
-fn expr(rule: &RuleItem, lists: &mut Lists) -> Result<Expr, Problem> {
+fn expr(rule: &RuleItem, semantics: Semantics, lists: &mut Lists) -> Result<Expr, Problem> {
     if !SOURCES.contains(&rule.source.as_str()) {
         let message = format!("source `{}` is not known", rule.source);
         return Err(Problem::new(crate::Code::UnknownSource, rule.name.place, message));
     }
-    let condition = with_exceptions(&rule.condition, &rule.exceptions)?;
+    let condition = with_exceptions(&rule.condition, &rule.exceptions, semantics)?;
     parse(&lists.substitute(&condition)?).map_err(syntax_problem)
 }
 

@@ -4,7 +4,7 @@ mod append;
 mod rules;
 mod selection;
 
-use clew_event::{EventType, Priority};
+use clew_event::{EventType, Priority, Semantics};
 
 use crate::collect::Collected;
 use crate::compile::Macros;
@@ -48,6 +48,8 @@ pub struct Options {
     pub selection: Vec<Selection>,
     /// What is added to outputs, in order.
     pub append_output: Vec<AppendOutput>,
+    /// Who is followed where Clew and Falco differ.
+    pub semantics: Semantics,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             includes_disabled: false,
             selection: Vec::new(),
             append_output: Vec::new(),
+            semantics: Semantics::default(),
         }
     }
 }
@@ -171,7 +174,7 @@ pub enum Status {
 pub fn load(files: &[SourceFile], options: &Options) -> Loaded {
     let mut report = Report::default();
     let collected = collect(files, &mut report);
-    let mut lists = Lists::new(&collected, &mut report);
+    let mut lists = Lists::new(&collected, options.semantics, &mut report);
     let mut macros = Macros::new(&collected, &mut lists, &mut report);
     let mut loaded = rules::compile(&collected, &mut lists, &mut macros, options, &mut report);
     for (name, place) in macros.unused() {

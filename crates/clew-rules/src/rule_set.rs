@@ -1,6 +1,6 @@
 //! The rules that can run, and the judgment of events by them.
 
-use clew_event::{EventType, FieldSource};
+use clew_event::{EventType, FieldArgument, FieldId, FieldSource, FieldValue, Scalar, Semantics};
 
 use crate::judge::evaluate::{Scratch, judge};
 use crate::judge::program::Program;
@@ -17,6 +17,9 @@ pub struct RuleSet {
     /// One for each source that rules are for.
     pub(crate) programs: Vec<SourceProgram>,
     pub(crate) matching: Matching,
+    pub(crate) semantics: Semantics,
+    /// As many as `rules`: whether the condition asks how the call ended.
+    pub(crate) asks_for_result: Vec<bool>,
 }
 
 /// The rules for one source.
@@ -95,6 +98,8 @@ impl RuleSet {
         matches: &mut Vec<RuleIndex>,
     ) {
         let matching = self.matching;
+        let is_no_exec = !self.semantics.is_falco() && is_exec(event_type) && has_failed(fields);
+        let asks_for_result = &self.asks_for_result;
         let Some(SourceProgram { program, scratch, .. }) =
             self.programs.iter_mut().find(|program| program.source == source)
         else {
@@ -102,9 +107,24 @@ impl RuleSet {
         };
         let roots = program.roots(event_type);
         judge(program, scratch, roots, fields, |rule| {
+            if is_no_exec && !is_set(asks_for_result, rule) {
+                return true;
+            }
             matches.push(RuleIndex(rule));
             matching == Matching::All
         });
+    }
+
+    /// Who is followed where Clew and Falco differ; for the context that shows events.
+    #[must_use]
+    pub const fn semantics(&self) -> Semantics {
+        self.semantics
+    }
+
+    /// Whether a rule judges an `execve` that failed. In Falco each does, by the program that tried
+    /// it, which did nothing new; else only one whose condition asks how the call ended.
+    pub(crate) fn judges_failed_execs(&self, rule: u32) -> bool {
+        self.semantics.is_falco() || is_set(&self.asks_for_result, rule)
     }
 
     /// The sentence of a rule about an event, and the fields it names with their values.
@@ -118,6 +138,20 @@ impl RuleSet {
             _ => Output::default(),
         }
     }
+}
+
+/// Calls that put a program in place.
+pub(crate) const fn is_exec(event_type: EventType) -> bool {
+    matches!(event_type, EventType::Execve | EventType::Execveat)
+}
+
+fn has_failed(fields: &impl FieldSource) -> bool {
+    let failed = fields.field(FieldId::EvtFailed, &FieldArgument::None);
+    failed == FieldValue::One(Scalar::Bool(true))
+}
+
+fn is_set(of_rules: &[bool], rule: u32) -> bool {
+    of_rules.get(rule as usize).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Lists put into conditions, by text.
 //!
-//! The original replaces a list's name wherever it stands between delimiters, before it parses:
-//! also inside quotes next to a blank, and in the order in which lists are defined. Rules rely on
-//! the usual cases and a few on the unusual ones, so it is done the same way here.
+//! Falco replaces a list's name wherever it stands between delimiters, before it parses, and in the
+//! order in which lists are defined. Rules rely on the usual cases and a few on the unusual ones,
+//! so it is done the same way here; except inside quotes, where a word is a word, unless Falco is
+//! followed.
 
+use clew_event::Semantics;
 use rustc_hash::FxHashSet;
 
 use crate::collect::Collected;
@@ -19,6 +21,7 @@ pub(crate) const LIST_VALUES_MAX: usize = 1_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     lists: Vec<Values>,
+    semantics: Semantics,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,7 @@ struct Values {
 impl Lists {
     /// Expands lists in lists, one level, as the original does; deeper ones are reached because
     /// the text put into a condition is searched again for lists that are defined later.
-    pub(crate) fn new(collected: &Collected, report: &mut Report) -> Self {
+    pub(crate) fn new(collected: &Collected, semantics: Semantics, report: &mut Report) -> Self {
         let mut used = FxHashSet::default();
         let mut lists: Vec<Values> = Vec::with_capacity(collected.lists.len());
         let mut budget = LIST_VALUES_MAX;
@@ -56,13 +59,13 @@ impl Lists {
                 report.error(Problem::new(Code::ConditionLimit, list.name.place, message));
             }
             let (name, place) = (list.name.text.clone(), list.name.place);
-            let text = joined(&items);
+            let text = joined(&items, semantics);
             lists.push(Values { name, place, items, text, is_used: false });
         }
         for list in &mut lists {
             list.is_used = used.contains(list.name.as_str());
         }
-        Self { lists }
+        Self { lists, semantics }
     }
 
     /// The condition with all lists put in.
@@ -73,7 +76,7 @@ impl Lists {
         }
         let mut text = condition.clone();
         for list in &mut self.lists {
-            if let Some(substituted) = substitute_one(&text, list)? {
+            if let Some(substituted) = substitute_one(&text, list, self.semantics)? {
                 text = substituted;
                 list.is_used = true;
             }
@@ -92,21 +95,25 @@ impl Lists {
     }
 }
 
-fn joined(items: &[Traced]) -> Traced {
+fn joined(items: &[Traced], semantics: Semantics) -> Traced {
     let mut text = Traced::default();
     for item in items {
         if !text.is_empty() {
             text.push_str(", ", item.place_at(0));
         }
-        push_quoted(&mut text, item);
+        push_quoted(&mut text, item, semantics);
     }
     text
 }
 
 /// The text with the list's name replaced wherever it stands between delimiters.
-fn substitute_one(text: &Traced, list: &Values) -> Result<Option<Traced>, Problem> {
+fn substitute_one(
+    text: &Traced,
+    list: &Values,
+    semantics: Semantics,
+) -> Result<Option<Traced>, Problem> {
     let mut new = Traced::default();
-    let mut is_used = false;
+    let (mut is_used, mut quotes) = (false, Quotes::default());
     // Up to where `text` is in `new`, and from where the name is searched.
     let (mut copied, mut from) = (0, 0);
     while let Some(start) = find(text.as_str(), &list.name, from) {
@@ -116,7 +123,8 @@ fn substitute_one(text: &Traced, list: &Values) -> Result<Option<Traced>, Proble
             .checked_sub(1)
             .and_then(|offset| before.as_bytes().get(offset).copied());
         let behind = text.as_str().as_bytes().get(end).copied();
-        if !(before.is_none_or(is_delimiter) && behind.is_none_or(is_delimiter)) {
+        let is_word = before.is_none_or(is_delimiter) && behind.is_none_or(is_delimiter);
+        if !is_word || !semantics.is_falco() && quotes.are_around(text.as_str(), start) {
             from = start + 1;
             continue;
         }
@@ -163,6 +171,30 @@ fn put_in(new: &mut Traced, text: &Traced, list: &Values, end: usize) -> usize {
     end
 }
 
+/// Reads a text once to tell of ascending offsets whether they lie in a string in quotes.
+#[derive(Default)]
+struct Quotes {
+    read: usize,
+    open: Option<u8>,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    fn are_around(&mut self, text: &str, offset: usize) -> bool {
+        for byte in text.as_bytes().get(self.read..offset).unwrap_or_default() {
+            match self.open {
+                _ if self.is_escaped => self.is_escaped = false,
+                Some(_) if *byte == b'\\' => self.is_escaped = true,
+                Some(open) if *byte == open => self.open = None,
+                None if matches!(byte, b'"' | b'\'') => self.open = Some(*byte),
+                Some(_) | None => {}
+            }
+        }
+        self.read = offset;
+        self.open.is_some()
+    }
+}
+
 fn find(text: &str, name: &str, from: usize) -> Option<usize> {
     // An offset inside a character or behind the end finds nothing, as there is nothing to find.
     let from = (from..=text.len()).find(|&offset| text.is_char_boundary(offset))?;
@@ -183,6 +215,10 @@ mod tests {
     use crate::items::{Item, Name};
 
     fn lists(definitions: &[(&str, &[&str])]) -> Lists {
+        lists_of(definitions, Semantics::Clew)
+    }
+
+    fn lists_of(definitions: &[(&str, &[&str])], semantics: Semantics) -> Lists {
         let mut collected = Collected::default();
         for (name, items) in definitions {
             let name = Name { text: (*name).to_owned(), place: Place::default() };
@@ -190,7 +226,7 @@ mod tests {
             let item = Item::List { name, items, is_appended: false };
             collected.take(item, &mut Report::default());
         }
-        Lists::new(&collected, &mut Report::default())
+        Lists::new(&collected, semantics, &mut Report::default())
     }
 
     #[test]
@@ -207,6 +243,20 @@ mod tests {
         check(&[], "a in (shells, x)", "a in (   x)");
         check(&["sh"], "shells and (shells)", "sh and ( sh )");
         check(&["sh"], "a in (x,shells shells)", "a in (x, sh sh )");
+    }
+
+    #[test]
+    fn a_name_in_quotes_is_a_word_unless_falco_is_followed() {
+        let check = |semantics, condition: &str, expected: &str| {
+            let mut lists = lists_of(&[("shells", &["sh", "a,b"])], semantics);
+            let substituted = lists.substitute(&Traced::line(condition));
+            assert_eq!(substituted.unwrap().as_str(), expected);
+        };
+        let words = r#"a contains "my shells (" or a in (shells)"#;
+        check(Semantics::Clew, words, r#"a contains "my shells (" or a in ( sh, "a,b" )"#);
+        check(Semantics::Falco, words, r#"a contains "my sh, a,b (" or a in ( sh, a,b )"#);
+        let escaped = r#"a = "\\" or a in (shells)"#;
+        check(Semantics::Clew, escaped, r#"a = "\\" or a in ( sh, "a,b" )"#);
     }
 
     #[test]

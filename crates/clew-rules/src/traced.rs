@@ -87,6 +87,21 @@ impl Traced {
         }
     }
 
+    /// The text with a backslash before each quote and backslash, and control characters as
+    /// escapes, as it stands inside double quotes.
+    pub(crate) fn escaped(&self) -> Self {
+        let mut escaped = Self::default();
+        for (offset, character) in self.text.char_indices() {
+            let place = self.place_at(offset);
+            match character {
+                '"' | '\\' => escaped.push('\\', place),
+                _ => {}
+            }
+            escaped.push(character, place);
+        }
+        escaped
+    }
+
     /// Appends one space, written where the text so far ends.
     pub(crate) fn push_space(&mut self) {
         self.push(' ', self.place_at(self.len()));

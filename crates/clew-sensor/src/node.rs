@@ -14,6 +14,7 @@ pub(crate) fn started(tiers: Vec<String>, blind_spots: Vec<String>) -> NodeStart
         boot_unix_ns: Clock.unix().unix_ns().saturating_sub(Clock.boot_ns()),
         tiers,
         blind_spots,
+        ..NodeStarted::default()
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn cost(args: &TapeArgs) -> Result<Exit> {
         .map(|(_, rule)| Measured::new(&rule.name, alone(&choice, &rule.name)))
         .collect();
     let mut context = Context::default();
+    context.set_semantics(choice.options.semantics);
     let mut tapes = Tapes::open(&args.tape);
     let mut events = 0;
     for event in tapes.by_ref().filter_map(Result::ok) {

@@ -5,13 +5,16 @@
 
 use clew_event::container::{ContainerEvent, ContainerMount};
 use clew_event::{FieldArgument, FieldValue, Text};
+use regex::bytes::{Regex, RegexBuilder};
 
-use super::{boolean, maybe, owned, text, unsigned};
+use super::{boolean, maybe, owned, proc, text, unsigned};
 use crate::glob;
 use crate::view::View;
 
 const HOST: &str = "host";
 const ID_DIGITS: usize = 12;
+/// Most memory of a pattern that is taken for a regular expression.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 pub(crate) fn id<'a>(view: &View<'a>) -> FieldValue<'a> {
     match view.container_id() {
@@ -116,6 +119,10 @@ fn mount<'a>(
     let mounts = &view.container()?.mounts;
     match of {
         FieldArgument::Index(index) => mounts.get(usize::try_from(*index).ok()?),
+        FieldArgument::Key(pattern) if view.is_falco() => {
+            let pattern = falco_pattern(pattern)?;
+            mounts.iter().find(|mount| pattern.is_match(part(mount).as_bytes()))
+        }
         FieldArgument::Key(pattern) => {
             mounts.iter().find(|mount| glob::matches(pattern.as_bytes(), part(mount).as_bytes()))
         }
@@ -123,18 +130,35 @@ fn mount<'a>(
     }
 }
 
-pub(crate) fn started(facts: &ContainerEvent) -> FieldValue<'_> {
-    match facts.started.unix_ns() {
-        0 => FieldValue::Missing,
-        started_ns => unsigned(started_ns),
-    }
+/// Falco's container plugin 0.7 takes the pattern for a regular expression, and looks for it
+/// anywhere in the path: `/proc*` is in `/srv/products`, and `/` is in every path.
+fn falco_pattern(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern)
+        .multi_line(true)
+        .unicode(false)
+        .size_limit(PATTERN_BYTES_MAX)
+        .build()
+        .ok()
 }
 
-pub(crate) fn duration<'a>(view: &View<'a>, facts: &ContainerEvent) -> FieldValue<'a> {
-    match facts.started.unix_ns() {
-        0 => FieldValue::Missing,
-        started_ns => unsigned(view.event.time.unix_ns().saturating_sub(started_ns)),
-    }
+pub(crate) fn started<'a>(view: &View<'a>) -> FieldValue<'a> {
+    maybe(started_ns(view), unsigned)
+}
+
+pub(crate) fn duration<'a>(view: &View<'a>) -> FieldValue<'a> {
+    let now_ns = view.event.time.unix_ns();
+    maybe(started_ns(view), |started_ns| unsigned(now_ns.saturating_sub(started_ns)))
+}
+
+/// When the container started, nanoseconds since 1970. In Falco, when the first process of the
+/// pid namespace did, nanoseconds since boot; so its durations are nearly those since 1970.
+fn started_ns(view: &View<'_>) -> Option<u64> {
+    let started_ns = if view.is_falco() {
+        proc::namespace_started_ns(view)
+    } else {
+        view.container().map(|facts| facts.started.unix_ns())
+    };
+    started_ns.filter(|&started_ns| started_ns != 0)
 }
 
 pub(crate) fn first_address(facts: &ContainerEvent) -> FieldValue<'_> {

@@ -441,12 +441,56 @@ pub(crate) fn server(view: &View<'_>) -> Option<SocketAddr> {
     ends(view)?.server()
 }
 
+/// Our own end. In Falco, whose end the client is, where his address is one of this machine: so
+/// within a machine the server's own port is the remote one.
 pub(crate) fn local(view: &View<'_>) -> Option<SocketAddr> {
-    ends(view)?.local()
+    let ends = ends(view)?;
+    match ends.client() {
+        Some(client) if view.is_falco() && has_address(view, client) => Some(client),
+        Some(_) if view.is_falco() => ends.server(),
+        Some(_) | None => ends.local(),
+    }
 }
 
+/// The other end: in Falco, the one that is not [`local`].
 pub(crate) fn remote(view: &View<'_>) -> Option<SocketAddr> {
-    ends(view)?.remote()
+    let ends = ends(view)?;
+    match ends.client() {
+        Some(client) if view.is_falco() && has_address(view, client) => ends.server(),
+        Some(client) if view.is_falco() => Some(client),
+        Some(_) | None => ends.remote(),
+    }
+}
+
+/// Whether Falco takes an address for one of the machine on which the event was seen: one of the
+/// container's, else one of the host's interfaces.
+fn has_address(view: &View<'_>, end: SocketAddr) -> bool {
+    let address = address(end);
+    let in_container = view.container_id().is_some();
+    if in_container && address.is_ipv6() {
+        return false;
+    }
+    let own = view.container().map(|facts| facts.addresses.as_slice()).unwrap_or_default();
+    if in_container && own.is_empty() {
+        return view.context.containers.has_address(address);
+    }
+    let told = view.boot().map(|boot| boot.addresses.as_slice()).unwrap_or_default();
+    own.contains(&address) || told.contains(&address) || address.is_loopback()
+}
+
+/// Whether the socket has another end for good. Falco 0.45 says so as soon as it reads that
+/// something was sent or received, before rules ask: its rules about datagrams never match.
+pub(crate) fn is_connected(view: &View<'_>) -> Option<bool> {
+    let fd = of(view)?;
+    let is_used = || match &view.event.kind {
+        EventKind::Socket(socket) => {
+            matches!(socket.operation, SocketOperation::Send | SocketOperation::Receive)
+                && 0 <= socket.result
+        }
+        _ => false,
+    };
+    let is_internet = matches!(fd.target, Target::Internet { .. });
+    Some(fd.is_connected || view.is_falco() && is_internet && is_used())
 }
 
 /// A value of each end, the client's first.

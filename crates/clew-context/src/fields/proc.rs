@@ -35,7 +35,7 @@ pub(crate) fn environment<'a>(image: &'a Image, of: &FieldArgument) -> FieldValu
 }
 
 pub(crate) fn parent_key(view: &View<'_>) -> Option<ProcessKey> {
-    view.process()?.parent
+    view.context.processes.parent_key(view.process()?)
 }
 
 pub(crate) fn parent<'a>(view: &View<'a>) -> Option<&'a Image> {
@@ -85,6 +85,19 @@ pub(crate) fn session_leader<'a>(view: &View<'a>) -> Option<&'a Image> {
 pub(crate) fn leads<'a>(view: &View<'a>, leader: fn(&Session) -> u32) -> FieldValue<'a> {
     let Some((process, key)) = seen(view).zip(view.key()) else { return FieldValue::Missing };
     boolean(leader(&process.session) == key.pid)
+}
+
+/// When the first process of the actor's pid namespace started, nanoseconds since boot: as it was
+/// told, else as the nearest ancestor that leads a namespace tells.
+pub(crate) fn namespace_started_ns(view: &View<'_>) -> Option<u64> {
+    let (process, key) = (view.process()?, view.key()?);
+    match process.image.as_deref().map_or(0, |image| image.namespace_started_ns) {
+        0 => std::iter::once((key, process))
+            .chain(view.context.processes.ancestors(process))
+            .find(|(_, process)| process.session.vpid == 1)
+            .map(|(key, _)| key.start_ns),
+        told_ns => Some(told_ns),
+    }
 }
 
 /// From the start of a process to the event.

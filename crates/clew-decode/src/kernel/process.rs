@@ -64,6 +64,7 @@ fn surroundings(record: Bytes<'_>, exec: &Exec) -> Result<Surroundings, Malforme
         environment: environment::allowed(record.raw(exec.environment)?),
         exe_ctime_ns: exec.exe_ctime_ns,
         exe_mtime_ns: exec.exe_mtime_ns,
+        ..Surroundings::default()
     })
 }
 
@@ -115,7 +116,8 @@ pub(super) fn exit(record: Bytes<'_>) -> Result<(EventType, EventKind), Malforme
     let exit: Exit = record.fixed()?;
     let [low, status, ..] = exit.code.to_le_bytes();
     // Bit 7 tells that memory was dumped.
-    let exited = Exited { status: status.into(), signal: (low & 0x7f).into(), is_thread: false };
+    let (status, signal) = (status.into(), (low & 0x7f).into());
+    let exited = Exited { status, signal, ..Exited::default() };
     Ok((EventType::ProcessExit, EventKind::Exited(exited)))
 }
 
@@ -192,7 +194,7 @@ mod tests {
     fn an_exit_code_is_status_or_signal() {
         let check = |code, status, signal| {
             let record = Exit { code, ..Exit::default() };
-            let expected = Exited { status, signal, is_thread: false };
+            let expected = Exited { status, signal, ..Exited::default() };
             let decoded = exit(Bytes(as_bytes(&record)));
             assert_eq!(decoded, Ok((EventType::ProcessExit, EventKind::Exited(expected))));
         };

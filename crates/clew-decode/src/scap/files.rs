@@ -57,6 +57,7 @@ impl Machine {
             other: Text::default(),
             flags: flags::open(told) | create,
             mode: form.mode.map_or(0, |index| record.u32(index).unwrap_or(0)),
+            descriptor: directory(record, form.directory),
             file: FileId {
                 device: record.u32(form.device).unwrap_or(0),
                 inode: record.unsigned(form.device + 1).unwrap_or(0),
@@ -83,18 +84,21 @@ impl Machine {
             let number = record.signed(1).ok_or(Short)?;
             let open = self.threads.descriptor(record.tid, number);
             file.path = open.map_or_else(Text::default, |open| open.name.clone());
+            file.descriptor = i32::try_from(number).ok();
         } else {
-            let (directory, index) = form.path;
+            let (place, index) = form.path;
             let given = record.str(index).unwrap_or_default();
-            file.path = self.path(record, directory, given);
+            file.path = self.path(record, place, given);
             file.path_given = Text::from(given);
+            file.descriptor = directory(record, place);
         }
-        if let Some((directory, index)) = form.other {
+        if let Some((place, index)) = form.other {
             let given = record.str(index).unwrap_or_default();
             file.other = match form.operation {
                 FileOperation::Symlink => Text::from(given),
-                _ => self.path(record, directory, given),
+                _ => self.path(record, place, given),
             };
+            file.other_directory = directory(record, place);
         }
         let actor = self.actor(record.tid);
         self.emit((record.time_ns, actor), form.event_type, EventKind::File(file), waiting);
@@ -115,6 +119,11 @@ impl Machine {
         let directory = directory.map_or(UNKNOWN_DIRECTORY, Text::as_bytes);
         Text::from(joined(directory, given))
     }
+}
+
+/// The descriptor of a directory that the call names.
+fn directory(record: &Record<'_>, place: Option<usize>) -> Option<i32> {
+    place.and_then(|index| record.signed(index)).and_then(|number| i32::try_from(number).ok())
 }
 
 fn open_form(kind: u16) -> OpenForm {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clew_event::file::FileId;
 use clew_event::process::{
-    Credentials, Executed, ExecutedFlags, Exited, Forked, Session, Surroundings,
+    Credentials, ExecFailed, Executed, ExecutedFlags, Exited, Forked, Session, Surroundings,
 };
 use clew_event::{Actor, CgroupId, EventKind, EventType, ProcessKey, Text};
 
@@ -74,6 +74,7 @@ impl Machine {
             cgroup,
             made_ns: record.time_ns,
             uid: record.u32(16).unwrap_or(maker.uid),
+            namespace_started_ns: record.unsigned(20).unwrap_or(maker.namespace_started_ns),
             told_by_itself: false,
         };
         Some(Child { tid, maker: record.tid, thread, is_thread })
@@ -102,6 +103,7 @@ impl Machine {
             cgroup,
             made_ns: record.time_ns,
             uid: record.u32(16).unwrap_or(0),
+            namespace_started_ns: record.unsigned(20).unwrap_or(0),
             told_by_itself: true,
         };
         Ok(Some(Child { tid: record.tid, maker, thread, is_thread }))
@@ -169,8 +171,10 @@ impl Machine {
 
     /// A program was put in place.
     pub(super) fn execute(&mut self, record: &Record<'_>, waiting: &mut Waiting) -> Outcome {
-        if record.signed(0).ok_or(Short)? != 0 {
-            return Ok(false);
+        let result = record.signed(0).ok_or(Short)?;
+        if result != 0 {
+            self.fail_to_execute(record, result, waiting);
+            return Ok(true);
         }
         let pid = record.signed(4).ok_or(Short)?;
         let cgroup = self.cgroup(record.bytes(14).unwrap_or_default(), record.time_ns, waiting);
@@ -179,9 +183,21 @@ impl Machine {
         let executed = self.executed(record, parent);
         self.threads.set_image(pid, Arc::new(executed.clone()));
         let actor = self.actor(record.tid);
-        let event_type = if record.kind == 331 { EventType::Execveat } else { EventType::Execve };
-        self.emit((record.time_ns, actor), event_type, EventKind::Executed(executed), waiting);
+        let kind = EventKind::Executed(executed);
+        self.emit((record.time_ns, actor), exec_type(record), kind, waiting);
         Ok(true)
+    }
+
+    fn fail_to_execute(&mut self, record: &Record<'_>, result: i64, waiting: &mut Waiting) {
+        let failed = ExecFailed {
+            result,
+            filename: record.text(30),
+            argv: command(record),
+            cwd: record.text(6),
+        };
+        let actor = self.actor(record.tid);
+        let kind = EventKind::ExecFailed(Box::new(failed));
+        self.emit((record.time_ns, actor), exec_type(record), kind, waiting);
     }
 
     /// Brings the tables to what holds after an exec, also for a thread not seen before.
@@ -195,6 +211,7 @@ impl Machine {
                 cgroup,
                 made_ns: 0,
                 uid: 0,
+                namespace_started_ns: 0,
                 told_by_itself: false,
             };
             let process = Process { key, ..Process::default() };
@@ -215,6 +232,7 @@ impl Machine {
     fn executed(&self, record: &Record<'_>, parent: i64) -> Executed {
         let exe = record.text(27);
         let name = record.str(13).or_else(|| record.str(1)).unwrap_or_default();
+        let thread = self.threads.thread(record.tid);
         Executed {
             parent: match self.threads.thread(parent) {
                 Some(parent) => self.threads.key(parent.pid),
@@ -237,7 +255,7 @@ impl Machine {
                 effective: record.unsigned(22).unwrap_or(0),
             },
             session: Session {
-                vpid: self.threads.thread(record.tid).map_or(0, |thread| number(thread.vtid)),
+                vpid: thread.map_or(0, |thread| number(thread.vtid)),
                 sid: self.threads.process_of(record.tid).map_or(0, |process| process.sid),
                 pgid: record.signed(28).map_or(0, number),
                 tty: record.u32(16).unwrap_or(0),
@@ -248,6 +266,7 @@ impl Machine {
                 environment: without_secrets(record.bytes(15).unwrap_or_default()),
                 exe_ctime_ns: record.unsigned(24).unwrap_or(0),
                 exe_mtime_ns: record.unsigned(25).unwrap_or(0),
+                namespace_started_ns: thread.map_or(0, |thread| thread.namespace_started_ns),
                 ..Surroundings::default()
             })),
         }
@@ -259,17 +278,26 @@ impl Machine {
         let status = record.signed(1).or_else(|| record.signed(0)).unwrap_or(0);
         let signal = record.unsigned(2).unwrap_or(0);
         let parent = self.threads.thread(record.tid).map_or(0, |thread| thread.parent);
+        // By number of thread; not above 0 where the kernel found no children or gave up.
+        let reaper = record.signed(4).and_then(|tid| self.threads.process_of(tid));
+        let reaper = reaper.map(|reaper| reaper.key);
         self.remember_ended(record.tid, parent, record.time_ns);
         let is_thread = !self.threads.remove(record.tid);
         let exited = Exited {
             status: i32::try_from(status).unwrap_or(0),
             signal: i32::try_from(signal).unwrap_or(0),
             is_thread,
+            reaper,
         };
         let kind = EventKind::Exited(exited);
         self.emit((record.time_ns, Some(actor)), EventType::ProcessExit, kind, waiting);
         Ok(true)
     }
+}
+
+fn exec_type(record: &Record<'_>) -> EventType {
+    const AT: u16 = 331;
+    if record.kind == AT { EventType::Execveat } else { EventType::Execve }
 }
 
 /// The first argument and the others, each ended by a NUL byte.

@@ -1,6 +1,6 @@
 //! What a capture tells before its events: the machine, its users, what ran and what was open.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use clew_event::Text;
@@ -21,6 +21,25 @@ pub(super) fn machine(content: &[u8]) -> Option<NodeStarted> {
     let hostname = text(fields.take(HOST_BYTES)?);
     let boot_unix_ns = fields.u64()?;
     Some(NodeStarted { hostname, boot_unix_ns, ..NodeStarted::default() })
+}
+
+/// Addresses of network interfaces, as far as the list can be read.
+pub(super) fn addresses(content: &[u8]) -> Vec<IpAddr> {
+    let mut rest = Bytes(content);
+    std::iter::from_fn(|| interface(&mut rest)).flatten().collect()
+}
+
+/// The next interface; it has no address where its kind is not known.
+fn interface(rest: &mut Bytes<'_>) -> Option<Option<IpAddr>> {
+    let length = usize::try_from(rest.u32()?).ok()?;
+    let mut fields = Bytes(rest.take(length)?);
+    let kind = fields.u16()?;
+    fields.u16()?;
+    Some(match kind {
+        1 | 3 => fields.array::<4>().map(IpAddr::from),
+        2 | 4 => fields.array::<16>().map(IpAddr::from),
+        _ => None,
+    })
 }
 
 /// Users and groups of the host.
@@ -87,6 +106,7 @@ pub(super) struct Listed<'a> {
     pub(super) vtid: i64,
     pub(super) vpid: i64,
     pub(super) cgroups: &'a [u8],
+    pub(super) namespace_started_ns: u64,
     pub(super) tty: u32,
     pub(super) login_uid: u32,
     pub(super) is_writable: bool,
@@ -186,7 +206,7 @@ const ADDITIONS_BYTES_OLD: usize = 29;
 
 fn additions(fields: &mut Bytes<'_>, thread: &mut Listed<'_>) -> Option<()> {
     if ADDITIONS_BYTES_OLD < fields.0.len() {
-        fields.u64()?;
+        thread.namespace_started_ns = fields.u64()?;
         thread.tty = fields.u32()?;
     }
     thread.login_uid = fields.u32()?;
@@ -266,7 +286,7 @@ fn descriptor(fields: &mut Bytes<'_>) -> Option<(i64, Descriptor)> {
 fn socket(fields: &mut Bytes<'_>, kind: u8) -> Option<Descriptor> {
     let is_version_6 = kind == 4 || kind == 6;
     let is_pair = kind == 3 || kind == 4;
-    let ip = |fields: &mut Bytes<'_>| -> Option<std::net::IpAddr> {
+    let ip = |fields: &mut Bytes<'_>| -> Option<IpAddr> {
         Some(match is_version_6 {
             true => fields.array::<16>()?.into(),
             false => fields.array::<4>()?.into(),

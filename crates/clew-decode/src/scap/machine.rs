@@ -59,7 +59,8 @@ impl Machine {
         waiting: &mut Waiting,
     ) -> Option<Problem> {
         let problem = match kind {
-            0x0a0d_0d0a | 0x205 | 0x219 | 0x8011_abcd => None,
+            0x0a0d_0d0a | 0x205 | 0x8011_abcd => None,
+            0x219 => Self::list_addresses(content, waiting),
             0x201 | 0x8002_abcd => self.start(content, waiting),
             0x206 | 0x220 | 0x8012_abcd => self.list_accounts(content, kind == 0x220, waiting),
             0x203 | 0x218 | 0x8001_abcd => self.list_descriptors(content, kind == 0x218),
@@ -145,6 +146,16 @@ impl Machine {
         );
     }
 
+    /// The start of the machine is told already, and waits for the first event.
+    fn list_addresses(content: &[u8], waiting: &mut Waiting) -> Option<Problem> {
+        for event in waiting.iter_mut().filter_map(|item| item.as_mut().ok()) {
+            if let EventKind::NodeStarted(started) = &mut event.kind {
+                started.addresses = lists::addresses(content);
+            }
+        }
+        None
+    }
+
     fn list_accounts(
         &mut self,
         content: &[u8],
@@ -187,6 +198,7 @@ impl Machine {
             cgroup,
             made_ns: 0,
             uid: listed.uid,
+            namespace_started_ns: listed.namespace_started_ns,
             told_by_itself: false,
         };
         let is_new = self.threads.process(listed.pid).is_none();
@@ -235,6 +247,7 @@ impl Machine {
                 environment: super::environment::without_secrets(listed.environment),
                 exe_ctime_ns: listed.ctime_ns,
                 exe_mtime_ns: listed.mtime_ns,
+                namespace_started_ns: listed.namespace_started_ns,
                 ..Surroundings::default()
             })),
         };

@@ -153,6 +153,7 @@ fn thread(pid: i64) -> Thread {
         cgroup: CgroupId(0),
         made_ns: 1,
         uid: 0,
+        namespace_started_ns: 0,
         told_by_itself: true,
     }
 }

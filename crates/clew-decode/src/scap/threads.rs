@@ -30,6 +30,8 @@ pub(super) struct Thread {
     pub(super) made_ns: u64,
     /// Effective user.
     pub(super) uid: u32,
+    /// When the first process of its pid namespace started, nanoseconds since boot.
+    pub(super) namespace_started_ns: u64,
     /// The event of the thread itself made it known, before that of its maker.
     pub(super) told_by_itself: bool,
 }

@@ -114,6 +114,12 @@ impl<'a> Cursor<'a> {
         unescape(quoted).map(Some).map_err(|(offset, message)| (start + offset, message))
     }
 
+    /// A whole string, bare or in quotes, and nothing behind it.
+    pub(super) fn is_one_string(mut self) -> bool {
+        let is_quoted = matches!(self.quoted_string(), Ok(Some(_)));
+        (is_quoted || self.bare_string().is_some()) && self.is_at_end()
+    }
+
     fn take(&mut self, length: usize) -> &'a str {
         let taken = self.rest().get(..length).unwrap_or_default();
         self.offset += taken.len();

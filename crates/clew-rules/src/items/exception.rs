@@ -2,9 +2,12 @@
 //!
 //! An exception names fields, comparisons and tuples of values, and is turned into
 //! `(condition) and not (…)` as text, before lists are substituted and the grammar is applied, as
-//! in the original; its quoting rules are the original's too (`quoted`).
+//! in the original. What stands for a value there, says [`push_quoted`].
+
+use clew_event::Semantics;
 
 use super::reader::Reader;
+use crate::condition::is_one_string;
 use crate::diagnostic::{Code, Problem, Report};
 use crate::traced::{Place, Traced};
 use crate::yaml::{Content, Node};
@@ -129,7 +132,7 @@ impl Exception {
     }
 
     /// The text of its condition, to stand behind `and not`; `None` where it has no values.
-    fn condition(&self) -> Result<Option<Traced>, Problem> {
+    fn condition(&self, semantics: Semantics) -> Result<Option<Traced>, Problem> {
         if self.values.is_empty() {
             return Ok(None);
         }
@@ -141,7 +144,7 @@ impl Exception {
                 text.push_space();
                 text.push_traced(comparison);
                 text.push_str(" ", place);
-                push_list(&mut text, &self.values, place)?;
+                push_list(&mut text, &self.values, place, semantics)?;
                 text.push_str(")", place);
                 Ok(Some(text))
             }
@@ -149,7 +152,7 @@ impl Exception {
                 let mut text = word("(", place);
                 for (index, values) in self.values.iter().enumerate() {
                     text.push_str(if index == 0 { "" } else { " or " }, place);
-                    push_tuple(&mut text, fields, comparisons, values, place)?;
+                    push_tuple(&mut text, (fields, comparisons, values), place, semantics)?;
                 }
                 text.push_str(")", place);
                 Ok(Some(text))
@@ -163,6 +166,7 @@ impl Exception {
 pub(crate) fn with_exceptions(
     condition: &Traced,
     exceptions: &[Exception],
+    semantics: Semantics,
 ) -> Result<Traced, Problem> {
     if exceptions.is_empty() {
         return Ok(condition.clone());
@@ -171,7 +175,7 @@ pub(crate) fn with_exceptions(
     text.push_traced(condition);
     text.push_str(")", condition.place_at(condition.len()));
     for exception in exceptions {
-        if let Some(excluded) = exception.condition()? {
+        if let Some(excluded) = exception.condition(semantics)? {
             text.push_str(" and not ", exception.place);
             text.push_traced(&excluded);
         }
@@ -199,10 +203,9 @@ impl Entry {
 /// `( f1 c1 v1 and f2 c2 v2)`
 fn push_tuple(
     text: &mut Traced,
-    fields: &[Entry],
-    comparisons: &[Entry],
-    values: &Entry,
+    (fields, comparisons, values): (&[Entry], &[Entry], &Entry),
     place: Place,
+    semantics: Semantics,
 ) -> Result<(), Problem> {
     let Entry::List(values) = values else {
         return Err(problem(place, "each of `values` has to be a list, because `fields` is"));
@@ -224,35 +227,49 @@ fn push_tuple(
         text.push_traced(comparison);
         text.push_str(" ", place);
         match value {
-            Entry::List(items) => push_list(text, items, place)?,
+            Entry::List(items) => push_list(text, items, place, semantics)?,
             Entry::Text(value) if is_list_operator(comparison.as_str()) => {
                 push_in_parentheses(text, value);
             }
-            Entry::Text(value) => push_quoted(text, value),
+            Entry::Text(value) => push_quoted(text, value, semantics),
         }
     }
     text.push_str(")", place);
     Ok(())
 }
 
-fn push_list(text: &mut Traced, items: &[Entry], place: Place) -> Result<(), Problem> {
+fn push_list(
+    text: &mut Traced,
+    items: &[Entry],
+    place: Place,
+    semantics: Semantics,
+) -> Result<(), Problem> {
     text.push_str("(", place);
     for (index, item) in items.iter().enumerate() {
         let Entry::Text(item) = item else {
             return Err(problem(place, "a list of values cannot hold lists"));
         };
         text.push_str(if index == 0 { "" } else { ", " }, place);
-        push_quoted(text, item);
+        push_quoted(text, item, semantics);
     }
     text.push_str(")", place);
     Ok(())
 }
 
-/// Quotes what has a space and no quote at its start; escapes are left as they are, as in the
-/// original.
-pub(crate) fn push_quoted(text: &mut Traced, value: &Traced) {
+/// Appends a value as it stands in a condition.
+///
+/// Falco quotes what has a space and no quote at its start, and leaves all else as it is: a value
+/// with a comma becomes two, one with a parenthesis or a quote inside is refused. That is kept
+/// where it gives one string; else, unless Falco is followed, the value is quoted and escaped.
+pub(crate) fn push_quoted(text: &mut Traced, value: &Traced, semantics: Semantics) {
     let needs_quotes = value.as_str().contains(' ') && !value.as_str().starts_with(['"', '\'']);
-    push_between(text, value, if needs_quotes { ["\"", "\""] } else { ["", ""] });
+    let mut quoted = Traced::default();
+    push_between(&mut quoted, value, if needs_quotes { ["\"", "\""] } else { ["", ""] });
+    if semantics.is_falco() || value.is_empty() || is_one_string(&quoted) {
+        text.push_traced(&quoted);
+    } else {
+        push_between(text, &value.escaped(), ["\"", "\""]);
+    }
 }
 
 fn push_in_parentheses(text: &mut Traced, value: &Traced) {

@@ -24,6 +24,17 @@ use crate::traced::Traced;
 /// A rule that can match events of more types than this should say which it means.
 const EVENT_TYPES_MANY: usize = 50;
 
+/// Fields that tell how a call ended, as conditions name them.
+const RESULT_FIELDS: [&str; 7] = [
+    "evt.res",
+    "evt.rawres",
+    "evt.failed",
+    "evt.arg.res",
+    "evt.arg[res]",
+    "evt.arg[0]",
+    "evt.rawarg.res",
+];
+
 /// Compiles the rules of all sources.
 pub(super) fn compile(
     collected: &Collected,
@@ -96,7 +107,7 @@ impl Work<'_> {
 
     /// The condition's tree, with exceptions and lists put in.
     fn expr(&mut self, rule: &RuleItem) -> Result<Expr, Problem> {
-        let condition = with_exceptions(&rule.condition, &rule.exceptions)?;
+        let condition = with_exceptions(&rule.condition, &rule.exceptions, self.options.semantics)?;
         let text = self.lists.substitute(&condition)?;
         parse(&text).map_err(syntax_problem)
     }
@@ -228,6 +239,9 @@ impl Work<'_> {
         if let Some((_, rules)) = self.pools.get_mut(&rule.source) {
             rules.push((number, compiled.node));
         }
+        let asks_for_result = |field: &String| RESULT_FIELDS.contains(&field.as_str());
+        let asks_for_result = compiled.condition.used_fields.iter().any(asks_for_result);
+        self.loaded.rules.asks_for_result.push(asks_for_result);
         let tags: Vec<String> = rule.tags.iter().cloned().collect();
         self.loaded.rules.formats.push(compiled.format);
         self.loaded.rules.rules.push(Rule {
@@ -254,6 +268,7 @@ impl Work<'_> {
             self.loaded.rules.programs.push(SourceProgram::new(&source, program));
         }
         self.loaded.rules.matching = self.options.matching;
+        self.loaded.rules.semantics = self.options.semantics;
         self.loaded
     }
 }
