@@ -101,6 +101,7 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
         F::ProcExeline => maybe(view.image(), proc::exe_line),
         F::ProcCmdnargs => maybe(view.image(), |image| unsigned(image.arguments_count.into())),
         F::ProcCmdlenargs => maybe(view.image(), proc::arguments_length),
+        F::ProcArgv => evt::argument_started(view, of),
         F::ProcCwd => maybe(view.process().and_then(Process::cwd), text),
         F::ProcEnv => maybe(view.image(), |image| proc::environment(image, of)),
         F::ProcPid => maybe(view.key(), |key| signed(key.pid.into())),

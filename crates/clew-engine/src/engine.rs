@@ -4,7 +4,7 @@ use clew_context::Context;
 use clew_event::finding::Finding;
 use clew_event::story::Story;
 use clew_event::{Event, EventKind};
-use clew_rules::{RuleIndex, RuleSet};
+use clew_rules::{Correlated, Correlations, RuleIndex, RuleSet};
 use clew_story::Stories;
 
 use crate::tally::{RuleRate, Tallies, Tally};
@@ -64,6 +64,8 @@ pub struct Engine {
     pub(crate) rules: RuleSet,
     pub(crate) matches: Vec<RuleIndex>,
     pub(crate) tallies: Tallies,
+    pub(crate) correlations: Correlations,
+    pub(crate) correlated: Vec<Correlated>,
 }
 
 impl Engine {
@@ -79,6 +81,8 @@ impl Engine {
             rules,
             matches: Vec::new(),
             tallies: Tallies::default(),
+            correlations: Correlations::default(),
+            correlated: Vec::new(),
         }
     }
 
@@ -97,16 +101,22 @@ impl Engine {
         if self.matches.is_empty() {
             return;
         }
+        self.correlated.clear();
+        let at = (event.id, event.time);
+        let (state, found) = (&mut self.correlations, &mut self.correlated);
+        self.rules.correlate(state, at, &view, &self.matches, found);
         let findings_before = output.findings.len();
-        for &index in &self.matches {
-            let name = self.rules.rule(index).map_or("", |rule| rule.name.as_str());
-            if !self.tallies.admit(name, event.time) {
+        let single = self.matches.iter().filter(|index| !self.rules.is_silent(**index));
+        let single =
+            single.filter_map(|index| finding::of_match(&self.rules, *index, event, &view));
+        let several = self.correlated.iter();
+        let several =
+            several.filter_map(|it| finding::of_correlated(&self.rules, it, event, &view));
+        for finding in single.chain(several) {
+            if !self.tallies.admit(&finding.rule, event.time) {
                 self.counts.suppressed += 1;
                 continue;
             }
-            let Some(finding) = finding::of_match(&self.rules, index, event, &view) else {
-                continue;
-            };
             self.counts.findings += 1;
             let revisions_before = output.stories.len();
             self.stories.join(&finding, &mut output.stories);
@@ -134,6 +144,12 @@ impl Engine {
     #[must_use]
     pub const fn stories(&self) -> &Stories {
         &self.stories
+    }
+
+    /// What is kept for correlation rules, with what was dropped of it.
+    #[must_use]
+    pub const fn correlations(&self) -> &Correlations {
+        &self.correlations
     }
 
     /// Each rule that ever matched, by name, with what became of its matches.

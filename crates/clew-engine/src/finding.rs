@@ -5,7 +5,7 @@ use clew_event::control_plane::ApiCall;
 use clew_event::finding::{Entity, EntityKind, Finding, Subject};
 use clew_event::text::escaped;
 use clew_event::{Event, FindingId};
-use clew_rules::{RuleIndex, RuleSet};
+use clew_rules::{Correlated, RuleIndex, RuleSet};
 
 /// The finding for a match of rule `index` on `event`.
 pub(crate) fn of_match(
@@ -34,6 +34,26 @@ pub(crate) fn of_match(
         hostname,
         subject,
     })
+}
+
+/// The finding for a correlation rule that matched with `event`: it names the other events too,
+/// and says what they have in common and what was measured.
+pub(crate) fn of_correlated(
+    rules: &RuleSet,
+    correlated: &Correlated,
+    event: &Event,
+    view: &View<'_>,
+) -> Option<Finding> {
+    let mut finding = of_match(rules, correlated.rule, event, view)?;
+    finding.events.clone_from(&correlated.events);
+    for (name, value) in &correlated.group {
+        finding.output.push_str(&format!(" {name}={value}"));
+        finding.output_fields.insert(name.clone(), value.clone().into());
+    }
+    let measure = correlated.measure;
+    finding.output.push_str(&format!(" measure={measure}"));
+    finding.output_fields.insert("correlation.measure".to_owned(), measure.into());
+    Some(finding)
 }
 
 /// One event matches one rule at most once, so the two name the finding.

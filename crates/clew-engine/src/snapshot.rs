@@ -4,7 +4,7 @@
 //! of it: a restart may bring new ones.
 
 use clew_context::Context;
-use clew_rules::RuleSet;
+use clew_rules::{Correlations, RuleSet};
 use clew_story::Stories;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,7 @@ struct Written<'a> {
     context: &'a Context,
     stories: &'a Stories,
     tallies: &'a Tallies,
+    correlations: &'a Correlations,
 }
 
 /// An engine's state without its rules, as it was kept.
@@ -49,6 +50,8 @@ pub struct State {
     stories: Stories,
     #[serde(default)]
     tallies: Tallies,
+    #[serde(default)]
+    correlations: Correlations,
 }
 
 impl State {
@@ -81,14 +84,16 @@ impl Engine {
             context: &self.context,
             stories: &self.stories,
             tallies: &self.tallies,
+            correlations: &self.correlations,
         })
     }
 
     /// An engine that goes on from `state` with `rules`.
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
-        let State { counts, mut context, stories, tallies } = state;
+        let State { counts, mut context, stories, tallies, correlations } = state;
         context.set_semantics(rules.semantics());
-        Self { context, stories, counts, rules, matches: Vec::new(), tallies }
+        let (matches, correlated) = (Vec::new(), Vec::new());
+        Self { context, stories, counts, rules, matches, tallies, correlations, correlated }
     }
 }

@@ -495,4 +495,5 @@ fields! {
     IdentityIsWorkload "identity.is_workload" Bool One None "The rights were given to a program: a pod, task, instance, node, service account, or a role that a service took for one.",
     JsonMember "json.member" Text List Required "Values at a dotted path of names, in each element of the arrays on the way.",
     JsonWords "json.words" Text List None "Every name and value of the record.",
+    ProcArgv "proc.argv" Text One OptionalIndex "The n-th argument of a program that starts, from 0.",
 }

@@ -21,6 +21,12 @@ pub(crate) struct Collected {
     pub lists: Named<List>,
     pub macros: Named<Macro>,
     pub rules: Named<RuleItem>,
+    /// Documents of Sigma, in order.
+    pub sigma: Vec<crate::yaml::Node>,
+    /// Processing pipelines for them.
+    pub pipelines: Vec<crate::yaml::Node>,
+    /// Names of all files, by their number.
+    pub file_names: Vec<String>,
     /// Definitions and changes so far.
     count: u32,
 }

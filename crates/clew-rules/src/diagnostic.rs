@@ -94,6 +94,16 @@ codes! {
     UnsafeAbsence "R411" "A condition compares with `<NA>` where that never holds.",
     OutputSyntax "R501" "An output does not follow its grammar, or names an unknown field.",
     OutputNotProvided "R502" "An output names a field that Clew does not provide yet.",
+    SigmaShape "R601" "A Sigma document lacks a key it needs, or one has the wrong shape.",
+    SigmaCondition "R602" "The condition of a Sigma rule does not follow the grammar.",
+    SigmaModifier "R603" "A modifier of Sigma is not known, or does not fit its value.",
+    SigmaRegex "R604" "An expression of a Sigma rule cannot be used.",
+    SigmaPlaceholder "R605" "Nothing says what a placeholder stands for.",
+    LogSourceNotSeen "R606" "Rules are right, but for a log source that Clew does not see.",
+    SigmaDuplicate "R607" "Two Sigma rules have one id or name.",
+    SigmaFilter "R608" "A Sigma filter cannot be used, or names a rule that is not there.",
+    SigmaCorrelation "R609" "A correlation rule of Sigma cannot be built.",
+    SigmaPipeline "R610" "A processing pipeline of Sigma cannot be used.",
 }
 
 impl fmt::Display for Code {

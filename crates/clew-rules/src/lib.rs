@@ -1,4 +1,4 @@
-//! Rules in Falco's language: read, checked, compiled and judged.
+//! Rules in the languages of Falco and of Sigma: read, checked, compiled and judged.
 //!
 //! Reading order: [`mod@load`] (files in, a [`RuleSet`] and [`Diagnostic`]s out), [`Rule`] and
 //! [`RuleSet`] (which rules an event matches, and what they say of it), [`explain`] (why a rule
@@ -12,6 +12,7 @@
 mod collect;
 mod compile;
 mod condition;
+pub mod correlation;
 pub mod diagnostic;
 pub mod explain;
 pub mod falco_config;
@@ -23,12 +24,14 @@ pub mod load;
 mod output;
 mod rule;
 mod rule_set;
+mod sigma;
 mod substitute;
 #[cfg(test)]
 mod tests;
 mod traced;
 mod yaml;
 
+pub use correlation::{Correlated, Correlations};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use load::{
     AppendOutput, Loaded, Matching, NotRunnable, Options, RuleFacts, Selection, Selector,

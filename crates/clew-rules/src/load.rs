@@ -10,10 +10,13 @@ use crate::collect::Collected;
 use crate::compile::Macros;
 use crate::diagnostic::{Code, Problem, Report, Severity};
 use crate::items::read_item;
+use crate::sigma;
 use crate::substitute::Lists;
+use crate::traced::Place;
 use crate::yaml::{self, FileError};
 use crate::{Diagnostic, RuleSet};
 pub use append::AppendOutput;
+pub(crate) use selection::status;
 pub use selection::{Selection, Selector};
 
 /// A rule file: its name for messages, and its text.
@@ -46,6 +49,8 @@ pub struct Options {
     pub includes_disabled: bool,
     /// Rules that are switched on and off after that, in order.
     pub selection: Vec<Selection>,
+    /// Processing pipelines for Sigma rules, in pySigma's form.
+    pub pipelines: Vec<SourceFile>,
     /// What is added to outputs, in order.
     pub append_output: Vec<AppendOutput>,
     /// Who is followed where Clew and Falco differ.
@@ -59,6 +64,7 @@ impl Default for Options {
             priority_min: Priority::Debug,
             includes_disabled: false,
             selection: Vec::new(),
+            pipelines: Vec::new(),
             append_output: Vec::new(),
             semantics: Semantics::default(),
         }
@@ -173,7 +179,8 @@ pub enum Status {
 #[must_use]
 pub fn load(files: &[SourceFile], options: &Options) -> Loaded {
     let mut report = Report::default();
-    let collected = collect(files, &mut report);
+    let mut collected = collect(files, &mut report);
+    collect_pipelines(&options.pipelines, &mut collected, &mut report);
     let mut lists = Lists::new(&collected, options.semantics, &mut report);
     let mut macros = Macros::new(&collected, &mut lists, &mut report);
     let mut loaded = rules::compile(&collected, &mut lists, &mut macros, options, &mut report);
@@ -189,7 +196,7 @@ pub fn load(files: &[SourceFile], options: &Options) -> Loaded {
         items.iter().map(|item| item.as_str().to_owned()).collect()
     };
     loaded.lists = lists.iter().map(|(name, items)| (name.to_owned(), texts(items))).collect();
-    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let names: Vec<&str> = collected.file_names.iter().map(String::as_str).collect();
     for (facts, rule) in loaded.facts.iter_mut().zip(collected.rules.iter()) {
         let file = names.get(rule.name.place.file as usize).copied();
         facts.file = file.unwrap_or_default().to_owned();
@@ -200,6 +207,7 @@ pub fn load(files: &[SourceFile], options: &Options) -> Loaded {
 
 pub(crate) fn collect(files: &[SourceFile], report: &mut Report) -> Collected {
     let mut collected = Collected::default();
+    collected.file_names = files.iter().map(|file| file.name.clone()).collect();
     for (number, file) in (0..).zip(files) {
         let read = yaml::read(&file.text, number);
         for node in &read.items {
@@ -207,11 +215,35 @@ pub(crate) fn collect(files: &[SourceFile], report: &mut Report) -> Collected {
                 collected.take(item, report);
             }
         }
+        // A document of Sigma is a mapping, where one of Falco is a sequence.
+        let sigma = read.mappings.into_iter().filter(sigma::is_sigma);
+        let before = collected.sigma.len();
+        collected.sigma.extend(sigma);
+        let ours = collected.sigma.get(before..).unwrap_or_default();
+        let is_sigma = |place: &Place| ours.iter().any(|document| document.place == *place);
         for error in read.errors {
-            report.error(file_problem(error));
+            if !matches!(&error, FileError::NotASequence(place) if is_sigma(place)) {
+                report.error(file_problem(error));
+            }
         }
     }
     collected
+}
+
+/// Reads pipelines; they are numbered behind the rule files.
+fn collect_pipelines(files: &[SourceFile], collected: &mut Collected, report: &mut Report) {
+    for file in files {
+        let number = u32::try_from(collected.file_names.len()).unwrap_or(u32::MAX);
+        collected.file_names.push(file.name.clone());
+        let read = yaml::read(&file.text, number);
+        collected.pipelines.extend(read.mappings);
+        for error in read.errors {
+            // A pipeline is a mapping, which a rule file must not be.
+            if !matches!(error, FileError::NotASequence(_)) {
+                report.error(file_problem(error));
+            }
+        }
+    }
 }
 
 fn file_problem(error: FileError) -> Problem {

@@ -10,7 +10,7 @@ use crate::compile::Compiler;
 use crate::condition::{Argument, Operand, parse_field};
 use crate::diagnostic::{Code, Problem};
 use crate::judge::evaluate::Cache;
-use crate::judge::predicate::Extract;
+use crate::judge::predicate::{Extract, Slot};
 use crate::judge::program::Program;
 use crate::traced::{Place, Traced};
 
@@ -131,6 +131,26 @@ impl Format {
                 operands.into_iter().try_for_each(|inner| self.push_names(inner, compiler))
             }
         }
+    }
+
+    /// Adds text as it stands.
+    pub(crate) fn push_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.tokens.push(Token::Text(text.to_owned()));
+        }
+    }
+
+    /// Adds the value of a field, which alerts carry under `name` too.
+    pub(crate) fn push_value(&mut self, name: &str, slot: Slot) {
+        let extract = Some(Extract::Field(slot));
+        self.fields.push((name.to_owned(), extract.clone()));
+        self.tokens.push(Token::Field { extract, width: 0 });
+    }
+
+    /// Makes alerts carry a text that is the same for every event.
+    pub(crate) fn carry_plain(&mut self, name: &str, text: &str) {
+        let tokens = vec![Token::Text(text.to_owned())];
+        self.texts.push((name.to_owned(), Self { tokens, ..Self::default() }));
     }
 
     /// Adds another sentence behind this one.

@@ -2,6 +2,7 @@
 
 use clew_event::{EventType, FieldArgument, FieldId, FieldSource, FieldValue, Scalar, Semantics};
 
+use crate::correlation::Correlation;
 use crate::judge::evaluate::{Scratch, judge};
 use crate::judge::program::Program;
 use crate::load::Matching;
@@ -14,6 +15,10 @@ pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
     /// As many as `rules`.
     pub(crate) formats: Vec<Format>,
+    /// In an order in which one stands behind those that it is about.
+    pub(crate) correlations: Vec<Correlation>,
+    /// Rules whose matches make no finding of their own.
+    pub(crate) silent: rustc_hash::FxHashSet<u32>,
     /// One for each source that rules are for.
     pub(crate) programs: Vec<SourceProgram>,
     pub(crate) matching: Matching,

@@ -1,10 +1,11 @@
 //! `evt.*`: what the event itself says.
 
 use clew_event::file::{FileEvent, FileOperation};
-use clew_event::{Event, EventKind, EventType, FieldValue};
+use clew_event::{Event, EventKind, EventType, FieldArgument, FieldValue};
 
 use super::{maybe, owned, text};
 use crate::names;
+use crate::process::split_nul;
 use crate::view::View;
 
 const EXECUTABLE: u32 = 0o111;
@@ -18,6 +19,15 @@ pub(crate) fn type_name<'a>(view: &View<'a>) -> FieldValue<'a> {
         EventType::Other => FieldValue::Missing,
         named => named.name().into(),
     }
+}
+
+/// The n-th argument of a program that starts.
+pub(crate) fn argument_started<'a>(view: &View<'a>, of: &FieldArgument) -> FieldValue<'a> {
+    let (EventKind::Executed(executed), FieldArgument::Index(index)) = (&view.event.kind, of)
+    else {
+        return FieldValue::Missing;
+    };
+    maybe(split_nul(executed.argv.as_bytes()).nth(*index as usize), Into::into)
 }
 
 /// An open whose flags allow reading, also where it failed: rules ask `fd.num` for that. `creat`

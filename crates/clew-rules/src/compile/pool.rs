@@ -15,6 +15,8 @@ pub(crate) struct Pool {
     pub slots: Vec<Field>,
     slot_ids: FxHashMap<Field, Slot>,
     predicate_ids: FxHashMap<Key, PredicateId>,
+    /// Of Sigma's tests, by how they are written out.
+    any_ids: FxHashMap<(Slot, String), PredicateId>,
 }
 
 /// What makes two comparisons the same.
@@ -61,5 +63,25 @@ impl Pool {
             }
         };
         Ok(self.graph.predicate(id))
+    }
+
+    /// The slot of a field.
+    pub(crate) fn field_slot(&mut self, field: Field) -> Slot {
+        self.slot(field)
+    }
+
+    /// The node of a test of Sigma's; `make` is called where it is a new one.
+    pub(crate) fn any_predicate(
+        &mut self,
+        slot: Slot,
+        key: String,
+        make: impl FnOnce() -> Predicate,
+    ) -> NodeId {
+        let new = PredicateId(u32::try_from(self.predicates.len()).unwrap_or(u32::MAX));
+        let id = *self.any_ids.entry((slot, key)).or_insert(new);
+        if id == new {
+            self.predicates.push(make());
+        }
+        self.graph.predicate(id)
     }
 }

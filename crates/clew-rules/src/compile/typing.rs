@@ -99,6 +99,6 @@ pub(crate) fn certain(
     match &predicate.check {
         Check::Exists => Some(has_name),
         Check::Value(test) => Some(has_name && test.passes(&Scalar::from(event_type.name()))),
-        Check::AllValues(_) | Check::Field { .. } => None,
+        Check::AllValues(_) | Check::Any(_) | Check::Field { .. } => None,
     }
 }

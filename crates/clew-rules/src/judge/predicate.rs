@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use clew_event::field::{Multiplicity, ValueKind};
 use clew_event::{FieldSource, FieldValue, Scalar};
 
+use super::any::AnyTest;
 use super::evaluate::Cache;
 use super::glob::Glob;
 use super::test::{Test, contains_ignoring_case, orders, signed, unsigned};
@@ -40,6 +41,8 @@ pub(crate) enum Check {
     Value(Test),
     /// As [`Check::Value`], for the operator `in` on lists.
     AllValues(Test),
+    /// A test of Sigma's, of all values.
+    Any(Box<AnyTest>),
     /// Comparison with the value of another field.
     Field {
         operator: Operator,
@@ -55,8 +58,12 @@ impl Predicate {
         if let Check::Field { right, .. } = &self.check {
             right.load(cache);
         }
+        if let Check::Any(test) = &self.check {
+            return self.any_holds(test, cache);
+        }
         let left = self.left.value(cache);
         match &self.check {
+            Check::Any(_) => false,
             Check::Exists => *left != FieldValue::Missing,
             Check::Value(test) => self.some(&left, |value| test.passes(value)),
             Check::AllValues(test) => every(&left, |value| test.passes(value)),
@@ -71,6 +78,14 @@ impl Predicate {
                 }
             }
         }
+    }
+
+    fn any_holds<F: FieldSource>(&self, test: &AnyTest, cache: &mut Cache<'_, F>) -> bool {
+        let AnyTest::Field { right, .. } = test else {
+            return test.passes(&self.left.value(cache), &FieldValue::Missing);
+        };
+        right.load(cache);
+        test.passes(&self.left.value(cache), &right.value(cache))
     }
 
     /// Whether enough of several values pass: both ends for `!=`, else one.
@@ -91,6 +106,7 @@ impl Predicate {
         };
         let test = match &self.check {
             Check::Exists => 1,
+            Check::Any(test) => test.cost(),
             Check::Value(test) | Check::AllValues(test) => test.cost(),
             Check::Field { .. } => 10,
         };

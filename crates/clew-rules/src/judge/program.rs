@@ -207,7 +207,7 @@ impl Program {
     fn test(&self, id: PredicateId) -> Option<&Test> {
         match &self.predicates.get(id.0 as usize)?.0.check {
             Check::Value(test) => Some(test),
-            Check::Exists | Check::AllValues(_) | Check::Field { .. } => None,
+            Check::Exists | Check::AllValues(_) | Check::Any(_) | Check::Field { .. } => None,
         }
     }
 

@@ -58,7 +58,7 @@ impl Network {
     }
 
     /// False for an address of the other family.
-    fn contains(self, address: IpAddr) -> bool {
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
                 let differing = ours.to_bits() ^ theirs.to_bits();

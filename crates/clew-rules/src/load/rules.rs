@@ -18,6 +18,7 @@ use crate::judge::program::{Parts, Program};
 use crate::output::{Format, deprecation};
 use crate::rule::{Rule, techniques};
 use crate::rule_set::SourceProgram;
+use crate::sigma;
 use crate::substitute::Lists;
 use crate::traced::Traced;
 
@@ -56,6 +57,14 @@ pub(super) fn compile(
     for rule in collected.rules.iter() {
         work.rule(rule);
     }
+    let mut shared = sigma::Shared {
+        pools: &mut work.pools,
+        loaded: &mut work.loaded,
+        options,
+        report: work.report,
+        file_names: &collected.file_names,
+    };
+    sigma::compile(&collected.sigma, &collected.pipelines, &mut shared);
     work.finish()
 }
 

@@ -3,6 +3,19 @@
 //! As in the original, entries are commands carried out in order, and the last one that fits a
 //! rule decides. In a name `*` stands for any characters; a tag is compared as a whole.
 
+use clew_event::Priority;
+
+use super::{Options, Status};
+
+/// Whether a rule that has nothing wrong may match.
+pub(crate) fn status(options: &Options, name: &str, tags: &[String], priority: Priority) -> Status {
+    if !is_enabled(&options.selection, true, name, tags.iter().map(String::as_str)) {
+        return Status::Disabled;
+    }
+    // More urgent priorities come first.
+    if options.priority_min < priority { Status::LessUrgent } else { Status::Runs }
+}
+
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {

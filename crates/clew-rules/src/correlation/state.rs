@@ -1,0 +1,181 @@
+//! What is kept of the matches that correlations count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_event::EventId;
+use serde::{Deserialize, Serialize};
+
+/// Most groups that are kept of one rule; beyond it the one that was quiet longest is forgotten.
+pub const GROUPS_MAX: usize = 10_000;
+
+/// Most matches that are kept of one group; beyond it the oldest is forgotten.
+pub const MATCHES_MAX: usize = 10_000;
+
+/// Most events that a match of a correlation names.
+pub const EVENTS_MAX: usize = 100;
+
+/// Longest value of a group, and longest value that is counted, in bytes; the rest is cut off.
+pub(crate) const VALUE_BYTES_MAX: usize = 512;
+
+/// The state of all correlation rules, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Correlations {
+    rules: BTreeMap<String, Groups>,
+    /// Groups that were forgotten because there were too many.
+    groups_evicted: u64,
+    /// Matches that were forgotten because a group had too many.
+    matches_evicted: u64,
+    /// Matches that came later than one span, and were not counted.
+    late: u64,
+}
+
+/// The groups of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Groups {
+    /// By the texts of their values, each ended by its length, so that no two are mixed up.
+    by_key: BTreeMap<String, Group>,
+    /// By the time of their latest match.
+    by_time: BTreeSet<(u64, String)>,
+}
+
+/// What is kept of one group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    /// In ascending order of time and event.
+    pub matches: Vec<Match>,
+    latest_ns: u64,
+    /// It is silent before this.
+    pub silent_until_ns: u64,
+}
+
+/// One match of a rule that a correlation is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Match {
+    pub time_ns: u64,
+    pub event: EventId,
+    /// Which of the rules of the correlation.
+    pub position: u32,
+    /// The measured value, where one is measured.
+    pub value: Option<String>,
+    /// Where it is itself a correlation's: the events behind it beside `event`.
+    pub behind: Vec<EventId>,
+}
+
+impl Correlations {
+    /// Groups that were forgotten because a rule had more than [`GROUPS_MAX`].
+    #[must_use]
+    pub const fn groups_evicted(&self) -> u64 {
+        self.groups_evicted
+    }
+
+    /// Matches that were forgotten because a group had more than [`MATCHES_MAX`].
+    #[must_use]
+    pub const fn matches_evicted(&self) -> u64 {
+        self.matches_evicted
+    }
+
+    /// Matches that came later than one span, and were not counted.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Groups that are kept of a rule.
+    #[must_use]
+    pub fn group_count(&self, rule: &str) -> usize {
+        self.rules.get(rule).map_or(0, |groups| groups.by_key.len())
+    }
+
+    /// Puts a match in its place and forgets what is out of the span. The group, and where the
+    /// match stands in it; `None` where it is late or there already.
+    pub(crate) fn add(
+        &mut self,
+        rule: &str,
+        key: &str,
+        span_ns: u64,
+        new: Match,
+    ) -> Option<(&mut Group, usize)> {
+        if !self.rules.contains_key(rule) {
+            self.rules.insert(rule.to_owned(), Groups::default());
+        }
+        let groups = self.rules.get_mut(rule)?;
+        groups.make_room(key, &mut self.groups_evicted);
+        let group = groups.by_key.entry(key.to_owned()).or_default();
+        let before_ns = group.latest_ns;
+        if new.time_ns < before_ns.saturating_sub(span_ns) {
+            self.late += 1;
+            return None;
+        }
+        let order = |it: &Match| (it.time_ns, it.event, it.position);
+        let Err(at) = group.matches.binary_search_by_key(&order(&new), order) else { return None };
+        group.latest_ns = before_ns.max(new.time_ns);
+        groups.by_time.remove(&(before_ns, key.to_owned()));
+        groups.by_time.insert((group.latest_ns, key.to_owned()));
+        group.matches.insert(at, new);
+        // A late match may still need what lies one span before it.
+        let needed_from = group.latest_ns.saturating_sub(span_ns.saturating_mul(2));
+        let old = group.matches.iter().take_while(|it| it.time_ns < needed_from).count();
+        let surplus = group.matches.len().saturating_sub(old).saturating_sub(MATCHES_MAX);
+        self.matches_evicted += surplus as u64;
+        group.matches.drain(..old + surplus);
+        at.checked_sub(old + surplus).map(|at| (group, at))
+    }
+}
+
+impl Groups {
+    fn make_room(&mut self, key: &str, evicted: &mut u64) {
+        if self.by_key.len() < GROUPS_MAX || self.by_key.contains_key(key) {
+            return;
+        }
+        if let Some((_, quiet)) = self.by_time.pop_first() {
+            self.by_key.remove(&quiet);
+            *evicted += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64, event: u128) -> Match {
+        let (time_ns, event) = (second * 1_000_000_000, EventId(event));
+        Match { time_ns, event, position: 0, value: None, behind: Vec::new() }
+    }
+
+    const MINUTE: u64 = 60_000_000_000;
+
+    #[test]
+    fn the_quietest_group_goes_when_there_are_too_many() {
+        let mut state = Correlations::default();
+        for number in 0..=GROUPS_MAX {
+            let event = number as u128;
+            state.add("r", &format!("{number:06}"), MINUTE, at(number as u64, event));
+        }
+        assert_eq!((state.group_count("r"), state.groups_evicted()), (GROUPS_MAX, 1));
+        let found = state.add("r", "000001", MINUTE, at(GROUPS_MAX as u64, 7)).unwrap();
+        assert_eq!(found.0.matches.len(), 1, "old matches are forgotten, the group is not");
+    }
+
+    #[test]
+    fn the_oldest_match_goes_when_a_group_has_too_many() {
+        let mut state = Correlations::default();
+        for event in 0..MATCHES_MAX as u128 + 5 {
+            state.add("r", "k", MINUTE, at(1, event));
+        }
+        assert_eq!(state.matches_evicted(), 5);
+        let (group, place) = state.add("r", "k", MINUTE, at(2, 0)).unwrap();
+        assert_eq!((group.matches.len(), place), (MATCHES_MAX, MATCHES_MAX - 1));
+    }
+
+    #[test]
+    fn a_match_counts_once_and_a_late_one_where_it_stands() {
+        let mut state = Correlations::default();
+        assert!(state.add("r", "k", MINUTE, at(100, 1)).is_some());
+        assert!(state.add("r", "k", MINUTE, at(100, 1)).is_none());
+        let (group, place) = state.add("r", "k", MINUTE, at(50, 2)).unwrap();
+        assert_eq!((group.matches.len(), place), (2, 0));
+        assert!(state.add("r", "k", MINUTE, at(39, 3)).is_none());
+        assert_eq!(state.late(), 1);
+    }
+}
