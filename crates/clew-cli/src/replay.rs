@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use clew_decode::{api_log, scap};
+use clew_decode::api_log::{self, Ordered, Records};
+use clew_decode::scap;
 use clew_engine::{Engine, Output, Settings};
 use clew_event::{Complaint, Event, StoryId, TimestampNs};
 use clew_store::tape::TapeReader;
@@ -87,7 +88,7 @@ struct Head {
 /// Events of one file, whatever its format.
 type Reader = Box<dyn Iterator<Item = Result<Event, Complaint>>>;
 
-/// A file that was opened, and whether anything in it could be read.
+/// A file that was opened, and whether it is known to be readable.
 type Opened = (Reader, bool);
 
 /// Opens a tape of Clew's, a capture of Falco's or sysdig's, or a JSON file of an audit log, by
@@ -98,17 +99,10 @@ fn reader(name: &str, file: File) -> Result<Opened, Complaint> {
         return Ok((Box::new(scap::Reader::new(name, file)), true));
     }
     if file.fill_buf().is_ok_and(api_log::is_json) {
-        return records(name, file);
+        // Whether it is a log is known when its first record was looked at.
+        return Ok((Box::new(Ordered::new(Records::new(name, file))), false));
     }
     Ok((Box::new(TapeReader::open(name, file)?), true))
-}
-
-/// All records of a file of an audit log.
-fn records(name: &str, file: BufReader<File>) -> Result<Opened, Complaint> {
-    let decoded = api_log::read(name, file).map_err(|error| unreadable(name, &error))?;
-    let is_readable = !decoded.events.is_empty() || decoded.complaints.is_empty();
-    let complaints = decoded.complaints.into_iter().map(Err);
-    Ok((Box::new(complaints.chain(decoded.events.into_iter().map(Ok))), is_readable))
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Complaint {
@@ -134,9 +128,11 @@ impl Tapes {
             match File::open(path) {
                 Ok(file) => match reader(&name, file) {
                     Ok((reader, is_readable)) => {
-                        tapes.is_any_readable |= is_readable;
                         let mut head = Head { reader, next: None };
+                        let complaints = tapes.waiting.len();
                         head.advance(&mut tapes.waiting);
+                        let is_clean = tapes.waiting.len() == complaints;
+                        tapes.is_any_readable |= is_readable || is_clean || head.next.is_some();
                         tapes.readers.push(head);
                     }
                     Err(complaint) => tapes.waiting.push(complaint),

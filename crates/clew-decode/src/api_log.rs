@@ -1,13 +1,16 @@
 //! Audit logs of clusters, clouds and services: JSON files into events.
 //!
-//! A file holds one record, an array of them, one a line, or any of these inside the wrapper that
+//! A log holds one record, an array of them, one a line, or any of these inside the wrapper that
 //! carried them: a `Records` file of CloudTrail, an `EventList` of a Kubernetes API server, a
-//! message of EventBridge or CloudWatch Logs. Which log a record is of is told by its own members.
-//! The record is kept as it came; what every log tells is taken out of it.
+//! message of EventBridge, CloudWatch Logs or Pub/Sub. Which log a record is of is told by its own
+//! members. The record is kept as it came; what every log tells is taken out of it.
 //!
-//! Hostile input: a file is read up to [`FILE_BYTES_MAX`] and a record up to `JSON_BYTES_MAX`
-//! bytes, at most [`WRAPPERS_MAX`] wrappers are opened, there is no recursion into records, and a
-//! record that cannot be read costs itself alone.
+//! Reading order: [`Records`] (the log as it is read), `file` (what a value is, and what it is
+//! wrapped in), one module a log, [`Ordered`] (events in order of time).
+//!
+//! Hostile input: a log of any length takes no more memory than one record of `JSON_BYTES_MAX`
+//! bytes (and [`WAITING_BYTES_MAX`] where events are put into order), at most [`WRAPPERS_MAX`]
+//! wrappers are opened, and a record that cannot be read costs itself alone.
 
 mod address;
 mod azure_activity;
@@ -17,26 +20,29 @@ mod file;
 mod gcp_audit;
 mod github;
 mod k8s_audit;
+mod markers;
 mod moment;
 mod okta;
+mod order;
+mod packed;
 mod scan;
+mod source;
+mod stream;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 use clew_event::control_plane::{ApiCall, ApiSource, Claim};
 use clew_event::json::{Json, Kind, Value};
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, Text, TimestampNs};
-use flate2::bufread::MultiGzDecoder;
 
 use moment::moment;
 
 pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
-
-/// Longest file that is read, unpacked; CloudTrail writes at most some 50 MB to one.
-pub const FILE_BYTES_MAX: u64 = 512 << 20;
+pub use order::{Ordered, WAITING_BYTES_MAX, WAITING_MAX};
+pub use source::ZSTD_WINDOW_LOG_MAX;
+pub use stream::{CHUNK_BYTES, Records};
 
 const SERVICE_ACCOUNT: &[u8] = b"system:serviceaccount:";
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,16 +54,16 @@ pub struct Decoded {
     pub complaints: Vec<Complaint>,
 }
 
-/// True where bytes that begin like `start` may be JSON, perhaps compressed by gzip; the first 512
-/// bytes are enough.
+/// True where bytes that begin like `start` may be JSON, perhaps compressed by gzip or zstd; the
+/// first 512 bytes are enough.
 #[must_use]
 pub fn is_json(start: &[u8]) -> bool {
-    if !start.starts_with(&GZIP) {
+    if !source::is_packed(start) {
         return begins_as_json(start);
     }
     let mut plain = Vec::new();
     // A cut stream ends in an error, behind what could be unpacked.
-    MultiGzDecoder::new(start).take(64).read_to_end(&mut plain).ok();
+    source::Source::new(start).read(&mut plain, 64).ok();
     begins_as_json(&plain)
 }
 
@@ -67,39 +73,28 @@ fn begins_as_json(start: &[u8]) -> bool {
     matches!(first, Some(b'{' | b'['))
 }
 
-/// Reads a file, compressed by gzip or plain; `name` is what complaints call it.
-///
-/// # Errors
-/// When `input` fails; what was read before is lost with it.
-pub fn read(name: &str, input: impl Read) -> io::Result<Decoded> {
-    let mut input = BufReader::new(input);
-    let is_gzip = input.fill_buf()?.starts_with(&GZIP);
-    let mut bytes = Vec::new();
-    let cut = if is_gzip {
-        // What was unpacked before the fault is read.
-        MultiGzDecoder::new(input).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).err()
-    } else {
-        input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        None
-    };
-    let length_max = usize::try_from(FILE_BYTES_MAX).unwrap_or(usize::MAX);
-    let is_too_long = length_max < bytes.len();
-    bytes.truncate(length_max);
-    let mut decoded = decode(name, &bytes);
-    if let Some(error) = cut {
-        decoded.complaints.push(complaint(name, "end", "json-cut-short", error.to_string()));
-    }
-    if is_too_long {
-        let message = format!("at most {FILE_BYTES_MAX} bytes of a file are read: split it");
-        decoded.complaints.push(complaint(name, "end", "json-file-too-long", message));
-    }
-    Ok(decoded)
-}
-
-/// Reads the bytes of a file; `name` is what complaints call it.
+/// Reads the bytes of a file as a whole; `name` is what complaints call it.
 #[must_use]
 pub fn decode(name: &str, bytes: &[u8]) -> Decoded {
-    let mut decoded = file::decode(name, bytes);
+    collected(Records::new(name, bytes))
+}
+
+/// Reads a log into memory as a whole, compressed or plain; [`Records`] reads one that may be long.
+///
+/// # Errors
+/// None today: where `input` fails, what was read before is given beside a complaint.
+pub fn read(name: &str, input: impl Read) -> io::Result<Decoded> {
+    Ok(collected(Records::new(name, input)))
+}
+
+fn collected(records: impl Iterator<Item = Result<Event, Complaint>>) -> Decoded {
+    let mut decoded = Decoded::default();
+    for found in records {
+        match found {
+            Ok(event) => decoded.events.push(event),
+            Err(complaint) => decoded.complaints.push(complaint),
+        }
+    }
     decoded.events.sort_by_key(|event| event.time);
     decoded
 }
@@ -134,15 +129,12 @@ fn told(source: ApiSource, record: &Json<'_>) -> Told {
 
 /// The event of a record, and the version of its form where that is unknown. A record that tells
 /// no time happened at `before`.
-fn event(
-    source: ApiSource,
-    record: &Json<'_>,
-    text: &[u8],
-    before: TimestampNs,
-) -> (Event, Option<Text>) {
-    let Told { call, time, id, unknown_version } = told(source, record);
+fn event(source: ApiSource, record: Json<'_>, before: TimestampNs) -> (Event, Option<Text>) {
+    let Told { call, time, id, unknown_version } = told(source, &record);
+    let text = record.text();
     let time = time.unwrap_or(before);
-    let call = Box::new(ApiCall { source, record: text.into(), ..call });
+    let call = ApiCall { source, record: text.into(), index: record.into_index(), ..call };
+    let call = Box::new(call);
     let event = Event {
         id: event_id(source, if id.is_empty() { text } else { &id }),
         time,
@@ -225,5 +217,7 @@ fn account_of(name: &[u8]) -> Option<Claim> {
     is_whole.then(|| Claim::ServiceAccount { namespace: namespace.into(), name: name.into() })
 }
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

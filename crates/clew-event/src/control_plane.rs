@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{Json, JsonIndex};
 use crate::text::Text;
 use crate::time::TimestampNs;
 
@@ -48,6 +49,18 @@ pub struct ApiCall {
     pub claims: Vec<Claim>,
     /// Which part of the call this tells of.
     pub stage: CallStage,
+    /// The index of `record`, where whoever read it left it.
+    #[serde(skip)]
+    pub index: JsonIndex,
+}
+
+impl ApiCall {
+    /// The record, ready to be asked; `None` where it is no JSON.
+    #[must_use]
+    pub fn json(&self) -> Option<Json<'_>> {
+        let text = self.record.as_bytes();
+        Json::with_index(text, &self.index).or_else(|| Json::parse(text).ok())
+    }
 }
 
 /// Which part of a call an event tells of.

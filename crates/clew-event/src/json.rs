@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 mod parse;
 mod text;
@@ -55,7 +56,26 @@ struct Node {
 #[derive(Clone, Debug)]
 pub struct Json<'a> {
     text: &'a [u8],
-    nodes: Vec<Node>,
+    nodes: Cow<'a, [Node]>,
+}
+
+/// The index of a record, kept so that it is not made again; empty where there is none. It is no
+/// part of what the record says: any two are equal, and no tape holds it.
+#[derive(Clone, Default)]
+pub struct JsonIndex(Option<Arc<[Node]>>);
+
+impl PartialEq for JsonIndex {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for JsonIndex {}
+
+impl fmt::Debug for JsonIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JsonIndex({} values)", self.0.as_ref().map_or(0, |nodes| nodes.len()))
+    }
 }
 
 /// Why a record cannot be read, and at which byte.
@@ -65,6 +85,8 @@ pub struct JsonError {
     pub byte: usize,
     /// What is wrong.
     pub reason: &'static str,
+    /// The text ends before the value does; with more of it, it may be one.
+    pub is_cut: bool,
 }
 
 impl fmt::Display for JsonError {
@@ -82,7 +104,47 @@ impl<'a> Json<'a> {
     /// [`JsonError`] where `text` is not JSON, longer than [`JSON_BYTES_MAX`] or nested deeper
     /// than [`JSON_DEPTH_MAX`].
     pub fn parse(text: &'a [u8]) -> Result<Self, JsonError> {
-        parse::nodes(text).map(|nodes| Self { text, nodes })
+        let (json, end) = Self::parse_start(text)?;
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let behind = text.get(end..).unwrap_or_default();
+        match behind.iter().position(|byte| !is_blank(byte)) {
+            None => Ok(json),
+            Some(at) => {
+                let reason = "something stands behind the record";
+                Err(JsonError { byte: end + at, reason, is_cut: false })
+            }
+        }
+    }
+
+    /// Indexes the value at the start of `text`, and tells where it ends: the one pass in which a
+    /// record is found in what carries it and made ready to be asked.
+    ///
+    /// # Errors
+    /// As [`Json::parse`], for as much of `text` as was looked at.
+    pub fn parse_start(text: &'a [u8]) -> Result<(Self, usize), JsonError> {
+        let (nodes, end) = parse::nodes(text)?;
+        let text = text.get(..end).unwrap_or_default();
+        Ok((Self { text, nodes: Cow::Owned(nodes) }, end))
+    }
+
+    /// The record with an index that was made of it before.
+    #[must_use]
+    pub fn with_index(text: &'a [u8], index: &'a JsonIndex) -> Option<Self> {
+        let nodes = index.0.as_deref()?;
+        let is_of_it = nodes.first().is_some_and(|all| all.end as usize <= text.len());
+        is_of_it.then_some(Self { text, nodes: Cow::Borrowed(nodes) })
+    }
+
+    /// The index alone, to be kept beside the record.
+    #[must_use]
+    pub fn into_index(self) -> JsonIndex {
+        JsonIndex(Some(self.nodes.into_owned().into()))
+    }
+
+    /// The bytes of the record.
+    #[must_use]
+    pub fn text(&self) -> &'a [u8] {
+        self.text
     }
 
     /// The record itself.

@@ -4,12 +4,7 @@
 //! surely as a good one, and the records around it are not lost. Whether it is JSON is found out
 //! when it is read.
 
-use std::ops::Range;
-
 use clew_event::json::plain_length;
-
-/// Most members of an object that are looked at; records and wrappers have a few dozen.
-pub(super) const MEMBERS_MAX: usize = 256;
 
 /// The first byte from `at` on that is neither blank nor a comma.
 pub(super) fn skip_gaps(text: &[u8], at: usize) -> usize {
@@ -67,38 +62,55 @@ fn string_end(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Values of an array that starts at `at`; stops where one has no end.
-pub(super) fn items(text: &[u8], at: usize) -> impl Iterator<Item = Range<usize>> {
-    let mut place = at + 1;
-    std::iter::from_fn(move || {
-        let start = skip_gaps(text, place);
-        let end = value_end(text, start)?;
-        place = end;
-        Some(start..end)
-    })
+/// Passes over a value of which only the place between its brackets is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Skipper {
+    depth: usize,
+    is_text: bool,
+    is_escaped: bool,
+    back: Option<bool>,
 }
 
-/// Names (between their quotes, as written) and values of an object that starts at `at`, at most
-/// [`MEMBERS_MAX`].
-pub(super) fn members(text: &[u8], at: usize) -> impl Iterator<Item = (&[u8], Range<usize>)> {
-    let mut place = at + 1;
-    let member = move || {
-        let (name, start) = member_start(text, place)?;
-        let end = value_end(text, start)?;
-        place = end;
-        Some((name, start..end))
-    };
-    std::iter::from_fn(member).take(MEMBERS_MAX)
-}
+impl Skipper {
+    /// So many brackets deep; 0 where the value begins.
+    pub(super) fn inside(depth: usize) -> Self {
+        Self { depth, is_text: false, is_escaped: false, back: None }
+    }
 
-/// Name and start of the first member whose value has no end, of an object that starts at `at`.
-pub(super) fn open_member(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    let place = members(text, at).last().map_or(at + 1, |(_, value)| value.end);
-    member_start(text, place)
+    /// Behind the value, the array goes on in which it stands.
+    pub(super) fn then(self, is_wrapped: Option<bool>) -> Self {
+        Self { back: is_wrapped, ..self }
+    }
+
+    /// The array that goes on: whether it is wrapped.
+    pub(super) fn back(self) -> Option<bool> {
+        self.back
+    }
+
+    /// How many bytes are passed over, and whether the value ends with them. A text ends on its
+    /// line at the latest.
+    pub(super) fn skip(&mut self, text: &[u8]) -> (usize, bool) {
+        for (at, &byte) in text.iter().enumerate() {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\n' if self.is_text => return (at, true),
+                b'\\' if self.is_text => self.is_escaped = true,
+                b'"' => self.is_text = !self.is_text,
+                _ if self.is_text => {}
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => continue,
+            }
+            if self.depth == 0 && !self.is_text && !self.is_escaped {
+                return (at + 1, true);
+            }
+        }
+        (text.len(), false)
+    }
 }
 
 /// Name of the member from `place` on, and where its value starts.
-fn member_start(text: &[u8], place: usize) -> Option<(&[u8], usize)> {
+pub(super) fn member_start(text: &[u8], place: usize) -> Option<(&[u8], usize)> {
     let name = skip_gaps(text, place);
     let name_end = (text.get(name) == Some(&b'"')).then(|| string_end(text, name)).flatten()?;
     let colon = skip_gaps(text, name_end);
@@ -129,14 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn members_are_named_and_bounded() {
-        let text = br#"{ "a" : 1, "b":{"c":[2]} ,"d":"x"}"#;
-        let found: Vec<_> = members(text, 0)
-            .map(|(name, value)| [name, &text[value]].map(String::from_utf8_lossy).join("="))
-            .collect();
-        assert_eq!(found, ["a=1", r#"b={"c":[2]}"#, "d=\"x\""]);
-        let many: Vec<_> = (0..MEMBERS_MAX + 1).map(|n| format!("\"{n}\":0")).collect();
-        let text = format!("{{{}}}", many.join(","));
-        assert_eq!(members(text.as_bytes(), 0).count(), MEMBERS_MAX);
+    fn a_value_is_passed_over_in_pieces() {
+        let check = |text: &str, depth: usize, passed: &str, is_done: bool| {
+            for cut in 0..text.len() {
+                let mut skipper = Skipper::inside(depth);
+                let (first, is_first) = skipper.skip(&text.as_bytes()[..cut]);
+                let (rest, is_second) =
+                    if is_first { (0, true) } else { skipper.skip(&text.as_bytes()[cut..]) };
+                assert_eq!((&text[..first + rest], is_second), (passed, is_done), "{text} {cut}");
+            }
+        };
+        check(r#"{"a":"}\"]","b":[1]} x"#, 0, r#"{"a":"}\"]","b":[1]}"#, true);
+        check(r#","b":{}} x"#, 1, r#","b":{}}"#, true);
+        check(r#"["a\\"] x"#, 0, r#"["a\\"]"#, true);
+        check(r#"[[1] x"#, 0, r#"[[1] x"#, false);
+        check("[\"a\nb", 0, "[\"a", true);
     }
 }

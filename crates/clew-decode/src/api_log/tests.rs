@@ -69,6 +69,26 @@ fn records_are_found_in_whatever_they_are_wrapped_in() {
     check(format!(r#"{{"logEvents":[{{"id":"1","message":"{}"}}]}}"#, as_text(KUBERNETES)), 1);
     check(format!(r#"{{"Events":[{{"CloudTrailEvent":"{}"}}]}}"#, as_text(CLOUDTRAIL)), 1);
     check(CLOUDTRAIL.replace(',', ",\n  "), 1);
+    let packed = |record: &str| base64(&gzip(record));
+    let logs = format!(r#"{{"logEvents":[{{"message":"{}"}}]}}"#, as_text(CLOUDTRAIL));
+    check(format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, packed(&logs)), 1);
+    check(
+        format!(r#"{{"records":[{{"data":"{}"}},{{"data":"{}"}}]}}"#, packed(&logs), packed(&logs)),
+        2,
+    );
+    check(format!(r#"{{"message":{{"data":"{}","messageId":"1"}}}}"#, base64(GCP.as_bytes())), 1);
+    check(
+        format!(
+            r#"{{"receivedMessages":[{{"message":{{"data":"{}"}}}}]}}"#,
+            base64(GCP.as_bytes())
+        ),
+        1,
+    );
+    let azure = r#""operationName":"Microsoft.ContainerService/x","category":"kube-audit""#;
+    check(format!(r#"{{{azure},"properties":{{"log":"{}"}}}}"#, as_text(KUBERNETES)), 1);
+    check(r#"{"logEvents":[{"message":"CWL CONTROL MESSAGE: Checking health"}]}"#.into(), 0);
+    check(r#"{"awsAccountId":"1","digestStartTime":"t","logFiles":[{}]}"#.into(), 0);
+    check(format!(r#"{{"Records":[{CLOUDTRAIL}],"next":{{"Records":["}}"]}}}} {OKTA}"#), 2);
     check(String::new(), 0);
 }
 
@@ -113,9 +133,10 @@ fn a_bad_record_costs_itself_alone() {
     let cut = &CLOUDTRAIL[..100];
     check(&format!("{CLOUDTRAIL}\n{cut}\n{GCP}\n{OKTA}"), 3, &malformed);
     check(&format!("{CLOUDTRAIL}\n{cut}"), 1, &malformed);
-    check(&format!("[{CLOUDTRAIL},{GCP},{cut}"), 2, &["record 3: json-malformed"]);
-    check(&format!(r#"{{"Records":[{CLOUDTRAIL},{cut}"#), 1, &malformed);
-    check(&format!("[{CLOUDTRAIL},}},{GCP}]"), 2, &["record 3: json-malformed"]);
+    let cut_short = "end: json-cut-short";
+    check(&format!("[{CLOUDTRAIL},{GCP},{cut}"), 2, &["record 3: json-malformed", cut_short]);
+    check(&format!(r#"{{"Records":[{CLOUDTRAIL},{cut}"#), 1, &[malformed[0], cut_short]);
+    check(&format!("[{CLOUDTRAIL},}},{GCP}]"), 2, &malformed);
     check(
         &format!("{{\"a\":1}}\n{GCP}\nx"),
         1,
@@ -161,33 +182,40 @@ fn length_wrapping_and_complaints_are_bounded() {
     assert_eq!(decoded.complaints[COMPLAINTS_MAX].message, "7 more records could not be read");
 }
 
-struct Zeros;
-
-impl Read for Zeros {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        buffer.fill(b' ');
-        Ok(buffer.len())
-    }
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap()
 }
 
-#[test]
-fn a_file_is_read_up_to_its_limit() {
-    let decoded = read("f", GCP.as_bytes().chain(Zeros)).unwrap();
-    assert_eq!(decoded.events.len(), 1);
-    assert_eq!(codes(&decoded), ["end: json-file-too-long"]);
-    assert!(decoded.complaints[0].message.contains(&FILE_BYTES_MAX.to_string()));
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0, |bits, &byte| bits << 8 | usize::from(byte));
+        let bits = bits << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            let value = bits >> (18 - 6 * digit) & 63;
+            text.push(if digit <= group.len() { DIGITS[value].into() } else { '=' });
+        }
+    }
+    text
 }
 
 #[test]
 fn packed_files_are_known_and_read_even_where_they_are_cut() {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    writeln!(packer, "{CLOUDTRAIL}\n{OKTA}").unwrap();
-    let packed = packer.finish().unwrap();
-    assert!(is_json(&packed) && is_json(b" \n[") && is_json(b"\xef\xbb\xbf{"));
+    let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+    for pack in [&gzip as &dyn Fn(&str) -> Vec<u8>, &zstd] {
+        let packed = [pack(&format!("{CLOUDTRAIL}\n")), pack(OKTA)].concat();
+        assert!(is_json(&packed));
+        assert_eq!(decode("f", &packed).events.len(), 2);
+        let cut = decode("f", &packed[..packed.len() - 4]);
+        assert!(codes(&cut).contains(&"end: json-cut-short".to_owned()), "{:?}", codes(&cut));
+        assert!(!cut.events.is_empty());
+    }
+    assert!(is_json(b" \n[") && is_json(b"\xef\xbb\xbf{"));
     assert!(!is_json(b"clew") && !is_json(b"") && !is_json(&[0x1f, 0x8b, 0]));
-    assert_eq!(read("f", packed.as_slice()).unwrap().events.len(), 2);
-    let cut = read("f", &packed[..packed.len() - 4]).unwrap();
-    assert_eq!((cut.events.len(), codes(&cut)), (2, to_strings(&["end: json-cut-short"])));
+    assert_eq!(codes(&decode("f", b"\xff\xfe{\0}\0")), ["end: json-cut-short"]);
 }
 
 proptest! {

@@ -3,6 +3,9 @@
 use super::text::plain_length;
 use super::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JsonError, Kind, Node};
 
+/// Room for the nodes of an ordinary record, so that they are not moved while they are found.
+const NODES_AT_FIRST: usize = 128;
+
 /// What may stand next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expect {
@@ -18,19 +21,28 @@ enum Expect {
     Behind,
 }
 
-pub(super) fn nodes(text: &[u8]) -> Result<Vec<Node>, JsonError> {
-    if JSON_BYTES_MAX < text.len() {
-        return Err(JsonError { byte: JSON_BYTES_MAX, reason: "the record is too long" });
-    }
-    let mut parser = Parser { text, at: 0, nodes: Vec::new(), open: Vec::new() };
+/// The nodes of the value at the start of `text`, and where it ends.
+pub(super) fn nodes(text: &[u8]) -> Result<(Vec<Node>, usize), JsonError> {
+    let whole = text;
+    let text = text.get(..JSON_BYTES_MAX).unwrap_or(text);
+    let nodes = Vec::with_capacity(NODES_AT_FIRST.min(text.len()));
+    let mut parser = Parser { text, at: 0, nodes, open: Vec::with_capacity(16) };
     let mut expect = Expect::Value;
     while let Some(byte) = parser.skip_blanks() {
-        expect = parser.step(byte, expect)?;
+        expect = parser.step(byte, expect).map_err(|error| too_long(error, text, whole))?;
+        if expect == Expect::Behind && parser.open.is_empty() {
+            return Ok((parser.nodes, parser.at));
+        }
     }
-    if expect != Expect::Behind || !parser.open.is_empty() {
-        return Err(parser.error("the record ends too early"));
+    Err(too_long(parser.cut("the record ends too early"), text, whole))
+}
+
+/// A record that would go on behind the longest that is read is too long.
+fn too_long(error: JsonError, read: &[u8], whole: &[u8]) -> JsonError {
+    if error.is_cut && read.len() < whole.len() {
+        return JsonError { byte: read.len(), reason: "the record is too long", is_cut: false };
     }
-    Ok(parser.nodes)
+    error
 }
 
 struct Parser<'a> {
@@ -43,7 +55,11 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn error(&self, reason: &'static str) -> JsonError {
-        JsonError { byte: self.at, reason }
+        JsonError { byte: self.at, reason, is_cut: false }
+    }
+
+    fn cut(&self, reason: &'static str) -> JsonError {
+        JsonError { byte: self.at, reason, is_cut: true }
     }
 
     fn skip_blanks(&mut self) -> Option<u8> {
@@ -59,10 +75,11 @@ impl Parser<'_> {
         match (expect, byte) {
             (Expect::Key | Expect::KeyOrEnd, b'"') => {
                 self.string()?;
-                if self.skip_blanks() != Some(b':') {
-                    return Err(self.error("a `:` has to follow a name"));
+                match self.skip_blanks() {
+                    Some(b':') => self.at += 1,
+                    Some(_) => return Err(self.error("a `:` has to follow a name")),
+                    None => return Err(self.cut("a `:` has to follow a name")),
                 }
-                self.at += 1;
                 Ok(Expect::Value)
             }
             (Expect::KeyOrEnd, b'}') => self.close(Kind::Object),
@@ -70,11 +87,8 @@ impl Parser<'_> {
             (Expect::Value | Expect::ValueOrEnd, _) => self.value(byte),
             (Expect::Behind, b',') => {
                 self.at += 1;
-                match self.open_kind() {
-                    Some(Kind::Object) => Ok(Expect::Key),
-                    Some(_) => Ok(Expect::Value),
-                    None => Err(self.error("something stands behind the record")),
-                }
+                let is_object = self.open_kind() == Some(Kind::Object);
+                Ok(if is_object { Expect::Key } else { Expect::Value })
             }
             (Expect::Behind, b'}') => self.close(Kind::Object),
             (Expect::Behind, b']') => self.close(Kind::Array),
@@ -132,14 +146,16 @@ impl Parser<'_> {
                 }
                 Some(b'\\') => end += 2,
                 Some(_) => return Err(self.error("a text has an unescaped control character")),
-                None => return Err(self.error("a text has no end")),
+                None => return Err(self.cut("a text has no end")),
             }
         }
     }
 
     fn word(&mut self, word: &[u8], kind: Kind) -> Result<Expect, JsonError> {
-        if !self.text.get(self.at..).unwrap_or_default().starts_with(word) {
-            return Err(self.error("a value was expected"));
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            let is_cut = word.starts_with(rest);
+            return Err(JsonError { is_cut, ..self.error("a value was expected") });
         }
         self.push(kind, self.at + word.len());
         Ok(Expect::Behind)
@@ -154,7 +170,8 @@ impl Parser<'_> {
         let is_plain = digits.iter().all(u8::is_ascii_digit);
         let is_number = |digits: &str| digits.parse::<f64>().is_ok();
         if !is_plain && !std::str::from_utf8(digits).is_ok_and(is_number) {
-            return Err(self.error("a number cannot be read"));
+            let is_cut = length == rest.len();
+            return Err(JsonError { is_cut, ..self.error("a number cannot be read") });
         }
         self.push(Kind::Number, self.at + length);
         Ok(Expect::Behind)
@@ -192,8 +209,8 @@ mod tests {
         check("[1,]", 3, "a value was expected");
         check("[1}", 2, "a bracket closes what is not open");
         check("[1 2]", 3, "a `,` or an end was expected");
-        check("1,2", 2, "something stands behind the record");
-        check("{} x", 3, "a `,` or an end was expected");
+        check("1,2", 1, "something stands behind the record");
+        check("{} x", 3, "something stands behind the record");
         check("tru", 0, "a value was expected");
         check("-", 0, "a number cannot be read");
         check("1-2", 0, "a number cannot be read");
@@ -203,12 +220,30 @@ mod tests {
     }
 
     #[test]
+    fn what_may_go_on_is_told_from_what_is_broken() {
+        let whole = r#"{"a":[1.5e3,true,null,false,"x\\y"],"b":{}}"#;
+        for end in 0..whole.len() {
+            let error = Json::parse_start(&whole.as_bytes()[..end]).unwrap_err();
+            assert!(error.is_cut, "{end}: {error}");
+        }
+        let (json, end) = Json::parse_start(format!("{whole} x").as_bytes())
+            .map(|(json, end)| (json.text().len(), end))
+            .unwrap();
+        assert_eq!((json, end), (whole.len(), whole.len()));
+        for broken in ["{x", r#"{"a":1 "b"#, "{\"a\n", "[trx", "[1-", "]"] {
+            let error = Json::parse_start(format!("{broken} ").as_bytes()).unwrap_err();
+            assert!(!error.is_cut, "{broken}: {error}");
+        }
+    }
+
+    #[test]
     fn nesting_and_length_are_bounded() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(Json::parse(nested(JSON_DEPTH_MAX).as_bytes()).is_ok());
         let error = Json::parse(nested(JSON_DEPTH_MAX + 1).as_bytes()).unwrap_err();
         assert_eq!(error.reason, "the record is nested too deeply");
-        let long = vec![b' '; JSON_BYTES_MAX + 1];
+        let mut long = vec![b' '; JSON_BYTES_MAX + 1];
+        long[0] = b'[';
         assert_eq!(Json::parse(&long).unwrap_err().reason, "the record is too long");
     }
 }
