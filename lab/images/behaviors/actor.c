@@ -13,6 +13,11 @@
  *        actor attach | seize | traceme     traces its own child, or asks to be traced
  *        actor memfd PROGRAM [ARG]...       copies a program into a memfd and runs it there
  *        actor memfd-only                   makes a memfd, writes to it, runs nothing
+ *        actor udp IPV4 PORT                gives a datagram socket a peer and sends nothing
+ *        actor receive IPV4 PORT            takes a datagram of its own at that address of its own
+ *        actor fetch HEX                    receives these bytes over a connection to itself
+ *        actor setuid UID | unshare         the call of that name, by itself
+ *        actor bpf COMMAND | userfaultfd    the call of that name; Docker's seccomp profile refuses it
  * Why:     a rule often depends on a program's name. Real ssh, debugfs or nginx would bring much
  *          else along; the behavior that counts is the system call, and that is real here.
  */
@@ -20,6 +25,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +85,45 @@ static int open_socket(const char *kind)
 	if (!strcmp(kind, "packet"))
 		return socket(AF_PACKET, SOCK_RAW, 0) < 0;
 	return socket(!strcmp(kind, "udp") ? AF_INET : AF_UNIX, SOCK_DGRAM, 0) < 0;
+}
+
+static struct sockaddr_in address_of(const char *address, int port)
+{
+	struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons((unsigned short)port) };
+
+	inet_pton(AF_INET, address, &there.sin_addr);
+	return there;
+}
+
+/* One socket is bound where datagrams are taken, another one sends there. */
+static int receive_datagram(const char *address, int port)
+{
+	struct sockaddr_in here = address_of(address, port), from;
+	socklen_t size = sizeof(from);
+	char room[16];
+	int taker = socket(AF_INET, SOCK_DGRAM, 0), sender = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (bind(taker, (struct sockaddr *)&here, sizeof(here)))
+		perror("actor: bind");
+	sendto(sender, "x", 1, 0, (struct sockaddr *)&here, sizeof(here));
+	return recvfrom(taker, room, sizeof(room), 0, (struct sockaddr *)&from, &size) != 1;
+}
+
+static int fetch(const char *hex)
+{
+	struct sockaddr_in here = address_of("127.0.0.1", 0);
+	socklen_t size = sizeof(here);
+	char bytes[64], room[64];
+	int length = 0, server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	for (; hex[0] && hex[1] && length < (int)sizeof(bytes); hex += 2)
+		sscanf(hex, "%2hhx", (unsigned char *)&bytes[length++]);
+	if (bind(server, (struct sockaddr *)&here, size) || listen(server, 1) ||
+	    getsockname(server, (struct sockaddr *)&here, &size) ||
+	    connect(client, (struct sockaddr *)&here, size))
+		perror("actor: fetch");
+	send(accept(server, NULL, NULL), bytes, (size_t)length, 0);
+	return recv(client, room, sizeof(room), 0) != length;
 }
 
 /* Traces a child that only waits, and lets it go again. */
@@ -160,6 +205,22 @@ int main(int argc, char **argv)
 		return make_memfd("/etc/passwd") < 0;
 	if (is("memfd", act, argc, 3))
 		return run_from_memory(argv + 2);
+	if (is("udp", act, argc, 4)) {
+		struct sockaddr_in there = address_of(argv[2], atoi(argv[3]));
+		return connect(socket(AF_INET, SOCK_DGRAM, 0), (struct sockaddr *)&there, sizeof(there));
+	}
+	if (is("receive", act, argc, 4))
+		return receive_datagram(argv[2], atoi(argv[3]));
+	if (is("fetch", act, argc, 3))
+		return fetch(argv[2]);
+	if (is("setuid", act, argc, 3))
+		return setuid((uid_t)atoi(argv[2]));
+	if (is("unshare", act, argc, 2))
+		return unshare(CLONE_NEWNS) && 0;
+	if (is("bpf", act, argc, 3))
+		return syscall(SYS_bpf, atoi(argv[2]), NULL, 0) && 0;
+	if (is("userfaultfd", act, argc, 2))
+		return syscall(SYS_userfaultfd, 0) && 0;
 	fprintf(stderr, "actor: unknown act `%s`; the head of actor.c lists them\n", act);
 	return 2;
 }
