@@ -8,6 +8,7 @@ use clew_event::json::{Json, Value};
 
 use super::address::address;
 use super::{Told, account_of, first_of, member, moment_of, text_of};
+pub(super) use command::ARGUMENTS_MAX;
 
 const ERROR_CODE_MIN: u64 = 400;
 const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";

@@ -5,25 +5,27 @@ use clew_event::json::Value;
 
 /// The members by which records are told apart, as a set of bits.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Markers(u16);
+pub(super) struct Markers(u32);
 
 impl Markers {
-    const AUDIT_ID: u16 = 1;
-    const EVENT_SOURCE: u16 = 1 << 1;
-    const EVENT_NAME: u16 = 1 << 2;
-    const PROTO_PAYLOAD: u16 = 1 << 3;
-    const EVENT_TYPE: u16 = 1 << 4;
-    const PUBLISHED: u16 = 1 << 5;
-    const ACTOR: u16 = 1 << 6;
-    const SENDER: u16 = 1 << 7;
-    const ABOUT: u16 = 1 << 8;
-    pub(super) const WEBHOOK_TYPE: u16 = 1 << 9;
-    const INSIGHT: u16 = 1 << 10;
-    const OPERATION: u16 = 1 << 11;
-    const CATEGORY: u16 = 1 << 12;
-    pub(super) const DIGEST: u16 = 1 << 13;
-    const VERB: u16 = 1 << 14;
-    const TARGET: u16 = 1 << 15;
+    const AUDIT_ID: u32 = 1;
+    const EVENT_SOURCE: u32 = 1 << 1;
+    const EVENT_NAME: u32 = 1 << 2;
+    const PROTO_PAYLOAD: u32 = 1 << 3;
+    const EVENT_TYPE: u32 = 1 << 4;
+    const PUBLISHED: u32 = 1 << 5;
+    const ACTOR: u32 = 1 << 6;
+    const SENDER: u32 = 1 << 7;
+    const ABOUT: u32 = 1 << 8;
+    pub(super) const WEBHOOK_TYPE: u32 = 1 << 9;
+    const INSIGHT: u32 = 1 << 10;
+    const OPERATION: u32 = 1 << 11;
+    const CATEGORY: u32 = 1 << 12;
+    pub(super) const DIGEST: u32 = 1 << 13;
+    const VERB: u32 = 1 << 14;
+    const TARGET: u32 = 1 << 15;
+    const SIGNED_IN: u32 = 1 << 16;
+    const CREATED: u32 = 1 << 17;
 
     pub(super) fn see(&mut self, name: &[u8]) {
         self.0 |= match name {
@@ -40,6 +42,8 @@ impl Markers {
             b"insightDetails" => Self::INSIGHT,
             b"operationName" => Self::OPERATION,
             b"category" | b"resourceId" => Self::CATEGORY,
+            b"userPrincipalName" | b"uniqueTokenIdentifier" => Self::SIGNED_IN,
+            b"createdDateTime" => Self::CREATED,
             b"digestStartTime" => Self::DIGEST,
             b"verb" => Self::VERB,
             b"objectRef" | b"requestURI" => Self::TARGET,
@@ -47,13 +51,13 @@ impl Markers {
         };
     }
 
-    pub(super) fn has(self, all: u16) -> bool {
+    pub(super) fn has(self, all: u32) -> bool {
         self.0 & all == all
     }
 
     /// The log that a record with these members is of.
     pub(super) fn source(self) -> Option<ApiSource> {
-        const BY: [(u16, ApiSource); 9] = [
+        const BY: [(u32, ApiSource); 10] = [
             (Markers::AUDIT_ID, ApiSource::KubernetesAudit),
             (Markers::VERB | Markers::TARGET, ApiSource::KubernetesAudit),
             (Markers::EVENT_SOURCE | Markers::EVENT_NAME, ApiSource::Cloudtrail),
@@ -63,6 +67,7 @@ impl Markers {
             (Markers::WEBHOOK_TYPE, ApiSource::Github),
             (Markers::SENDER | Markers::ABOUT, ApiSource::Github),
             (Markers::OPERATION | Markers::CATEGORY, ApiSource::AzureActivity),
+            (Markers::SIGNED_IN | Markers::CREATED, ApiSource::EntraSignIn),
         ];
         BY.iter().find(|(all, _)| self.has(*all)).map(|(_, source)| *source)
     }

@@ -13,7 +13,7 @@ use clew_event::json::Value;
 use super::text_of;
 
 /// Most arguments of a command that are kept; the record has them all.
-pub(super) const ARGUMENTS_MAX: usize = 64;
+pub(in super::super) const ARGUMENTS_MAX: usize = 64;
 
 /// What was asked of the server.
 pub(super) struct Asked<'c, 'j, 'a> {
