@@ -44,6 +44,7 @@ enum {
 	NR_SYMLINKAT = 266,
 	NR_FCHMODAT = 268,
 	NR_RENAMEAT2 = 316,
+	NR_OPEN_BY_HANDLE_AT = 304,
 	NR_OPENAT2 = 437,
 	NR_FCHMODAT2 = 452,
 };
@@ -79,6 +80,10 @@ static __always_inline struct opening opening_of(struct pt_regs *regs)
 	} else if (number == NR_OPEN) {
 		call.flags = ARGUMENT_1(regs);
 		call.mode = ARGUMENT_2(regs);
+	} else if (number == NR_OPEN_BY_HANDLE_AT) {
+		call.directory = ARGUMENT_0(regs);
+		call.path = 0;
+		call.flags = ARGUMENT_2(regs);
 	} else if (number == NR_OPENAT2) {
 		struct open_how how = {};
 		bpf_probe_read_user(&how, sizeof(how), (const void *)ARGUMENT_2(regs));

@@ -96,7 +96,7 @@ fn each_falco_rule_fires_on_its_behavior_and_on_no_near_miss() {
     let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
     let verify = Command::new(repository().join("lab/behaviors/verify"))
         .args(["--clew", env!("CARGO_BIN_EXE_clew")])
-        .args(rules.iter().flat_map(|file| [Path::new("--rules"), file]))
+        .args(rules.iter().flat_map(|file| [Path::new("--rules"), file.as_path()]))
         .env("CLEW_LISTEN", "127.0.0.1:7376")
         .output()
         .unwrap();

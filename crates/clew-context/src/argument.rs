@@ -192,7 +192,7 @@ fn of_file<'a>(view: &View<'a>, file: &'a FileEvent, name: &str) -> Option<Argum
             Some(descriptor) => opened(view, descriptor.into()),
             None => Argument { value: Cow::Borrowed(b""), name: descriptor_name(view) },
         }),
-        "dirfd" | "olddirfd" | "olddir" | "linkdirfd" => file.descriptor.map(directory),
+        "dirfd" | "olddirfd" | "olddir" | "linkdirfd" | "mountfd" => file.descriptor.map(directory),
         "newdirfd" | "newdir" => file.other_directory.map(directory),
         "uid" => file.owner.map(|owner| user_id(view, owner.user)),
         "gid" => file.owner.map(|owner| group_id(view, owner.group)),

@@ -221,7 +221,7 @@ pub(crate) fn try_t2() -> Result<(), libbpf_rs::Error> {
 const fn handler(event_type: EventType) -> Option<&'static str> {
     use EventType as E;
     match event_type {
-        E::Open | E::Openat | E::Openat2 | E::Creat => Some("on_open"),
+        E::Open | E::Openat | E::Openat2 | E::Creat | E::OpenByHandleAt => Some("on_open"),
         E::Rename
         | E::Renameat
         | E::Renameat2

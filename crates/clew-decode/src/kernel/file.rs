@@ -41,9 +41,11 @@ pub(super) fn file(record: Bytes<'_>) -> Result<(EventType, EventKind), Malforme
 
 fn operation(event_type: EventType, flags: u32) -> Option<FileOperation> {
     Some(match event_type {
-        EventType::Open | EventType::Openat | EventType::Openat2 | EventType::Creat => {
-            FileOperation::Open
-        }
+        EventType::Open
+        | EventType::Openat
+        | EventType::Openat2
+        | EventType::Creat
+        | EventType::OpenByHandleAt => FileOperation::Open,
         EventType::Rename | EventType::Renameat | EventType::Renameat2 => FileOperation::Rename,
         EventType::Link | EventType::Linkat => FileOperation::Link,
         EventType::Symlink | EventType::Symlinkat => FileOperation::Symlink,
@@ -69,6 +71,7 @@ const fn takes_descriptor(event_type: EventType) -> bool {
         event_type,
         E::Openat
             | E::Openat2
+            | E::OpenByHandleAt
             | E::Mkdirat
             | E::Unlinkat
             | E::Symlinkat

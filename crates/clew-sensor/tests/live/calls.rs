@@ -61,6 +61,7 @@ const TOLD: &[(&str, &str)] = &[
     ("open", "Open done D/file given D/file mode 0 at None"),
     ("openat2", "Open done D/file given D/file mode 0 at Some(-100)"),
     ("creat", "Open done D/made given D/made mode 600 at None"),
+    ("open_by_handle_at", "Open -"),
     ("mkdir", "MakeDirectory done D/one given D/one mode 700 at None"),
     ("mkdirat", "MakeDirectory done D/two given two mode 711 at Some(F)"),
     ("rmdir", "RemoveDirectory done D/one"),
