@@ -28,6 +28,7 @@ mod okta;
 pub(crate) mod path;
 mod pod;
 pub(crate) mod proc;
+mod quirks;
 mod record;
 pub(crate) mod user;
 

@@ -275,7 +275,7 @@ fn standing_of(process: &Process) -> Standing {
 #[cfg(test)]
 mod tests {
     use clew_event::privilege::Capabilities;
-    use clew_event::{Event, EventKind, EventType};
+    use clew_event::{Event, EventKind, EventType, Semantics};
 
     use super::*;
     use crate::Context;
@@ -464,5 +464,55 @@ mod tests {
         let context =
             observed(&[exec((10, HOST), program("su", "su")), setuid(0, 33), setuid(-1, 5)]);
         assert_eq!(context.process(&key(10)).map(|process| process.credentials.uid), Some(33));
+    }
+
+    fn parent(context: &Context, pid: u32) -> Option<u32> {
+        let process = context.process(&key(pid))?;
+        context.processes.parent_key(process).map(|key| key.pid)
+    }
+
+    #[test]
+    fn where_falco_is_followed_the_children_of_who_ended_go_to_who_takes_them() {
+        let mut context = Context::default();
+        context.set_semantics(Semantics::Falco);
+        for event in [
+            exec((1, HOST), program("init", "init")),
+            fork((1, HOST), 5),
+            fork((5, HOST), 10),
+            fork((10, HOST), 20),
+            fork((20, HOST), 30),
+        ] {
+            context.observe(&event);
+        }
+        assert_eq!((parent(&context, 30), parent(&context, 20)), (Some(20), Some(10)));
+        let mut told = exit(20, Duration::ZERO);
+        if let EventKind::Exited(exited) = &mut told.kind {
+            exited.reaper = Some(key(5));
+        }
+        context.observe(&told);
+        assert_eq!(parent(&context, 30), Some(5), "as the kernel told");
+        context.observe(&exit(5, Duration::ZERO));
+        assert_eq!((parent(&context, 30), parent(&context, 10)), (Some(1), Some(1)), "init");
+        context.observe(&exit(99, RETENTION * 2));
+        assert_eq!(parent(&context, 30), Some(1), "who ended stays as the way to who has them");
+    }
+
+    #[test]
+    fn a_chain_of_makers_who_ended_is_followed_up_to_ancestors_max() {
+        let mut context = Context::default();
+        context.set_semantics(Semantics::Falco);
+        let deepest = 100 + u32::try_from(ANCESTORS_MAX).unwrap_or(0) + 1;
+        for pid in 100..deepest {
+            context.observe(&fork((pid, HOST), pid + 1));
+        }
+        for pid in 100..deepest {
+            let mut told = exit(pid, Duration::ZERO);
+            if let EventKind::Exited(exited) = &mut told.kind {
+                exited.reaper = Some(key(pid - 1));
+            }
+            context.observe(&told);
+        }
+        assert_eq!(parent(&context, deepest), None);
+        assert_eq!(parent(&context, deepest - 2), Some(99));
     }
 }

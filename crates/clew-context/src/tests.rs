@@ -2,6 +2,7 @@
 
 mod argument;
 pub(crate) mod builders;
+mod falco;
 mod fd;
 mod properties;
 mod record;

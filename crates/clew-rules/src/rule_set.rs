@@ -161,7 +161,7 @@ fn is_set(of_rules: &[bool], rule: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clew_event::{FieldArgument, FieldId, FieldValue};
+    use clew_event::interest::CallClass;
 
     use super::*;
     use crate::{Options, SourceFile, load};
@@ -233,6 +233,54 @@ mod tests {
         rules.matching = Matching::First;
         assert_eq!(judged(&mut rules, "sh"), [0]);
         assert_eq!(judged(&mut rules, "dash"), [1]);
+    }
+
+    /// An `execve` that failed, tried by a shell.
+    struct Tried;
+
+    impl FieldSource for Tried {
+        fn field(&self, id: FieldId, _: &FieldArgument) -> FieldValue<'_> {
+            match id {
+                FieldId::ProcName => "sh".into(),
+                FieldId::EvtFailed => FieldValue::One(Scalar::Bool(true)),
+                FieldId::EvtRes => "ENOENT".into(),
+                _ => FieldValue::Missing,
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_exec_is_judged_by_rules_that_ask_for_the_result_and_in_falco_by_all() {
+        let text = "\
+- macro: shell
+  condition: evt.type in (execve, execveat) and proc.name = sh
+- rule: any
+  condition: shell
+  output: o
+  desc: d
+  priority: info
+- rule: failed
+  condition: shell and evt.res startswith E
+  output: o
+  desc: d
+  priority: info
+";
+        let files = [SourceFile { name: "rules.yaml".to_owned(), text: text.to_owned() }];
+        let check = |semantics, expected: &[u32]| {
+            let mut rules = load(&files, &Options { semantics, ..Options::default() }).rules;
+            for matching in [Matching::All, Matching::First] {
+                rules.matching = matching;
+                let mut matches = Vec::new();
+                rules.judge(EventType::Execve, "syscall", &Tried, &mut matches);
+                let expected = if matching == Matching::All { expected } else { &expected[..1] };
+                let numbers: Vec<u32> = matches.into_iter().map(|RuleIndex(n)| n).collect();
+                assert_eq!(numbers, expected, "{semantics:?}");
+            }
+            let failed = CallClass::of_call(EventType::Execve, 0, -2);
+            assert!(rules.classes(EventType::Execve, "syscall").has(failed));
+        };
+        check(Semantics::Clew, &[1]);
+        check(Semantics::Falco, &[0, 1]);
     }
 
     #[test]

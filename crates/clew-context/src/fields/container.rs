@@ -192,13 +192,14 @@ fn host<'a>(view: &View<'a>, value: &'static str) -> FieldValue<'a> {
 #[cfg(test)]
 mod tests {
     use clew_event::file::FileEvent;
-    use clew_event::{CgroupId, Event, EventKind, EventType, TimestampNs};
+    use clew_event::process::Executed;
+    use clew_event::{CgroupId, Event, EventKind, EventType, Semantics, TimestampNs};
     use expect_test::expect;
 
     use super::*;
     use crate::tests::builders::{
-        BOOT_NS, HOST, INSIDE, container, container_cgroup, event, node, observed, shown, table,
-        told,
+        BOOT_NS, HOST, INSIDE, container, container_cgroup, event, exec, node, observed, program,
+        shown, table, told,
     };
 
     #[test]
@@ -329,5 +330,38 @@ mod tests {
             k8s.ns.name = -
         "#]]
         .assert_eq(&table(&context.view(&write(HOST)), &NAMES));
+    }
+
+    #[test]
+    fn where_falco_is_followed_a_mount_is_found_by_a_part_of_its_path() {
+        let mount = ContainerMount {
+            source: "/srv/products".into(),
+            destination: "/data".into(),
+            is_writable: false,
+        };
+        let told = told(ContainerEvent {
+            mounts: vec![mount],
+            started: TimestampNs::from_unix_ns(BOOT_NS),
+            ..container("web")
+        });
+        let first = Executed {
+            session: clew_event::process::Session { vpid: 1, ..<_>::default() },
+            ..program("httpd", "httpd")
+        };
+        let mut context = observed(&[node(), container_cgroup(), told, exec((30, INSIDE), first)]);
+        let event = write(INSIDE);
+        let mut check = |name: &str, [clew, falco]: [&str; 2]| {
+            context.set_semantics(Semantics::Clew);
+            assert_eq!(shown(&context.view(&event), name), clew, "{name}");
+            context.set_semantics(Semantics::Falco);
+            assert_eq!(shown(&context.view(&event), name), falco, "{name} in Falco");
+        };
+        check("container.mount.dest[/pro*]", ["-", "\"/data\""]);
+        check("container.mount.dest[/]", ["-", "\"/data\""]);
+        check("container.mount.dest[(]", ["-", "-"]);
+        let too_large = format!("container.mount.dest[(a{{{PATTERN_BYTES_MAX}}})]");
+        check(&too_large, ["-", "-"]);
+        check("container.start_ts", ["1000000000000", "30"]);
+        check("container.duration", ["10000000000", "1009999999970"]);
     }
 }

@@ -49,6 +49,14 @@ fn policy_delta<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
     maybe(asked.at(path), as_text)
 }
 
+/// Falco's plugin reads it as a text, which it never is.
+pub(super) fn policy_delta_text<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
+    match policy_delta(asked) {
+        FieldValue::Missing => FieldValue::Missing,
+        FieldValue::One(_) | FieldValue::Many(_) => "".into(),
+    }
+}
+
 /// The location, else the region, else the zone without its letter.
 fn location<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
     let label = |name: &str| asked.at(&["resource", "labels", name]);

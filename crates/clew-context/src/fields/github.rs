@@ -75,6 +75,15 @@ fn commit_files<'a>(asked: &Asked<'_, 'a>, how: &str) -> FieldValue<'a> {
     owned(files.filter_map(Value::string).collect::<Vec<_>>().join(&b','))
 }
 
+/// The files of each commit by commas, and nothing between two commits: so Falco's plugin.
+pub(super) fn files_run_together<'a>(asked: &Asked<'_, 'a>, how: &str) -> FieldValue<'a> {
+    let commits = asked.at(&["commits"]).into_iter().flat_map(Value::items);
+    let files = commits
+        .filter_map(|commit| commit.get(how))
+        .map(|files| files.items().filter_map(Value::string).collect::<Vec<_>>().join(&b','));
+    owned(files.collect::<Vec<_>>().concat())
+}
+
 /// Each secret that was found, with its file.
 fn secrets<'v, 'a>(asked: &Asked<'v, 'a>) -> impl Iterator<Item = (Value<'v, 'a>, Value<'v, 'a>)> {
     let files = asked.at(&["files"]).into_iter().flat_map(Value::items);

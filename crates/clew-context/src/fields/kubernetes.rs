@@ -128,6 +128,10 @@ fn uri_parameter<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
     };
     let wanted = asked.key();
     let query = uri.get(question + 1..).unwrap_or_default();
+    // Falco's plugin gives up the whole query.
+    if asked.view.is_falco() && !has_whole_escapes(query) {
+        return FieldValue::Missing;
+    }
     let mut pairs = query.split(|&byte| byte == b'&').map(|pair| {
         let mut parts = pair.splitn(2, |&byte| byte == b'=').map(decoded);
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
@@ -145,6 +149,17 @@ fn decoded(text: &[u8]) -> Vec<u8> {
         rest = if escape.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
     }
     plain
+}
+
+fn has_whole_escapes(query: &[u8]) -> bool {
+    let mut rest = query;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        if hexadecimal(rest).is_none() {
+            return false;
+        }
+    }
+    true
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u8> {

@@ -114,6 +114,12 @@ fn denials<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
     count(asked, Refusal::Denied)
 }
 
+/// Falco's plugin counts whichever of the two the event is, in both fields.
+pub(super) fn refusals<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
+    let refusal = asked.view.event().api_call().and_then(Refusal::of);
+    maybe(refusal, |refusal| count(asked, refusal))
+}
+
 /// Only an event that is itself one of those counted has a count.
 fn count<'a>(asked: &Asked<'_, 'a>, refusal: Refusal) -> FieldValue<'a> {
     let event = asked.view.event();

@@ -41,6 +41,12 @@ pub(super) enum Part {
     ProcMount,
     /// Names of the capabilities it asks for.
     Capabilities,
+    /// What of its image stands before the first colon: a quirk of Falco's.
+    BeforeColon,
+    /// The list of capabilities it asks for as JSON: a quirk of Falco's.
+    CapabilitiesJson,
+    /// `0`: a quirk of Falco's.
+    Zero,
 }
 
 type Found<'v, 'a> = Vec<Option<Value<'v, 'a>>>;
@@ -93,11 +99,21 @@ fn values<'a>(
         Part::ProcMount => Some(there(context("procMount")?)),
         Part::EffectiveUser => Some(effective(asked, "runAsUser", context("runAsUser")?)),
         Part::EffectiveGroup => Some(effective(asked, "runAsGroup", context("runAsGroup")?)),
+        Part::BeforeColon => {
+            let images = find(&["image"])?.into_iter();
+            images.map(|image| Some(Scalar::Text(before_colon(&image?.as_text())))).collect()
+        }
+        Part::CapabilitiesJson => Some(there(find(&["securityContext", "capabilities", "add"])?)),
+        Part::Zero => Some(find(&[""])?.iter().map(|_| Scalar::from("0")).collect()),
         Part::Capabilities => {
             let added = find(&["securityContext", "capabilities", "add"])?.into_iter();
             Some(added.flatten().flat_map(Value::items).map(text_of).collect())
         }
     }
+}
+
+fn before_colon<'a>(image: &[u8]) -> Cow<'a, [u8]> {
+    Cow::Owned(image.split(|&byte| byte == b':').next().unwrap_or_default().to_vec())
 }
 
 fn port_on_host<'v, 'a>(port: Value<'v, 'a>) -> Option<Value<'v, 'a>> {

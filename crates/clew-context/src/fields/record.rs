@@ -10,7 +10,9 @@ use clew_event::json::{Json, Value};
 use clew_event::{FieldArgument, FieldId, FieldValue, Scalar};
 
 use super::pod::{self, Part};
-use super::{boolean_text, cloudtrail, gcp, github, json, kubernetes, maybe, okta, unsigned};
+use super::{
+    boolean_text, cloudtrail, gcp, github, json, kubernetes, maybe, okta, quirks, unsigned,
+};
 use crate::view::View;
 
 /// Names of members of objects, from the outermost to the innermost.
@@ -88,7 +90,8 @@ pub(super) fn value<'a>(view: &View<'a>, id: FieldId, argument: &FieldArgument) 
     let (Some(call), Some(record)) = (view.event.api_call(), view.record()) else {
         return FieldValue::Missing;
     };
-    let Some(how) = how(call.source, id).or_else(|| json::how(id)) else {
+    let quirk = view.is_falco().then(|| quirks::how(id)).flatten();
+    let Some(how) = quirk.or_else(|| how(call.source, id)).or_else(|| json::how(id)) else {
         return FieldValue::Missing;
     };
     taken(how, &Asked { view, record, argument })
