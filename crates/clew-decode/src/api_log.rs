@@ -218,6 +218,4 @@ fn account_of(name: &[u8]) -> Option<Claim> {
 }
 
 #[cfg(test)]
-mod stream_tests;
-#[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ const WRAPPERS: [&str; 17] = [
 const OF_RECORDS: [&[u8]; 6] =
     [b"eventVersion", b"level", b"auditID", b"protoPayload", b"insertId", b"userIdentity"];
 /// How far into a wrapper its array of records begins, at most.
-const WRAPPER_START_BYTES_MAX: usize = 4096;
+pub(super) const WRAPPER_START_BYTES_MAX: usize = 4096;
 /// What CloudWatch Logs sends to see whether anyone listens.
 const CONTROL: &[u8] = b"CWL CONTROL MESSAGE";
 

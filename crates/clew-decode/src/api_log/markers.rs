@@ -45,7 +45,7 @@ impl Markers {
             b"userPrincipalName" | b"uniqueTokenIdentifier" => Self::SIGNED_IN,
             b"createdDateTime" => Self::CREATED,
             b"digestStartTime" => Self::DIGEST,
-            b"verb" => Self::VERB,
+            b"verb" | b"stage" => Self::VERB,
             b"objectRef" | b"requestURI" => Self::TARGET,
             _ => 0,
         };

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod stream;
+
 const CLOUDTRAIL: &str = r#"{"eventSource":"iam.amazonaws.com","eventName":"CreateUser","eventID":"i","eventTime":"2024-07-30T21:53:13Z","userIdentity":{"arn":"arn:a","accessKeyId":"AKIA"},"sourceIPAddress":"192.0.2.1","errorCode":"AccessDenied","requestParameters":{"userName":"eve"}}"#;
 const KUBERNETES: &str = r#"{"auditID":"a","stage":"ResponseComplete","verb":"create","stageTimestamp":"2018-10-25T14:37:54.5Z","user":{"username":"ann"},"objectRef":{"resource":"pods","subresource":"exec","namespace":"shop","name":"web"},"sourceIPs":["198.51.100.1","10.0.0.9"],"responseStatus":{"code":403,"reason":"Forbidden"}}"#;
 const GCP: &str = r#"{"protoPayload":{"serviceName":"s","methodName":"m","status":{"code":7},"resourceName":"r","authenticationInfo":{"principalEmail":"p"},"requestMetadata":{"callerIp":"192.0.2.2"}},"insertId":"x","timestamp":"2024-01-01T00:00:00Z"}"#;

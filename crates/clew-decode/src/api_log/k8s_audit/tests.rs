@@ -104,11 +104,11 @@ fn a_command_through_the_kubelet_is_told() {
 
 #[test]
 fn arguments_are_bounded() {
-    let query = "command=a&".repeat(command::ARGUMENTS_MAX + 1);
+    let query = "command=a&".repeat(ARGUMENTS_MAX + 1);
     let members = format!(
         r#""objectRef":{{"resource":"pods","subresource":"exec"}},"requestURI":"/x?{query}""#
     );
     let claims = call(&members).claims;
     let [Claim::PodCommand { command, .. }] = claims.as_slice() else { panic!("{claims:?}") };
-    assert_eq!(command.len(), command::ARGUMENTS_MAX);
+    assert_eq!(command.len(), ARGUMENTS_MAX);
 }

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use clew_event::json::JSON_BYTES_MAX;
 
-use super::*;
+use super::super::*;
+use super::gzip;
 
 const RECORD: &str = r#"{"eventSource":"s","eventName":"N","eventID":"i"}"#;
 
@@ -118,4 +119,30 @@ fn what_waits_is_bounded_by_its_bytes_too() {
     let mut ordered = Ordered::new(Records::new("f", input));
     assert!(ordered.next().is_some());
     assert_eq!(ordered.waiting_count(), count - 1);
+}
+
+#[test]
+fn a_wrapper_whose_array_lies_far_behind_is_read_as_a_whole() {
+    let long = "x".repeat(super::super::file::WRAPPER_START_BYTES_MAX);
+    let text = format!(r#"{{"note":"{long}","Records":[{RECORD},{RECORD}]}}"#);
+    assert_eq!(decode("f", text.as_bytes()).events.len(), 2);
+}
+
+#[test]
+fn the_window_of_zstd_is_bounded() {
+    let pack = |log: u32| {
+        let mut packer = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        packer.window_log(log).unwrap();
+        io::copy(&mut io::Cursor::new(RECORD), &mut packer).unwrap();
+        packer.finish().unwrap()
+    };
+    assert_eq!(decode("f", &pack(ZSTD_WINDOW_LOG_MAX)).events.len(), 1);
+    let refused = decode("f", &pack(ZSTD_WINDOW_LOG_MAX + 1));
+    assert_eq!((refused.events.len(), refused.complaints.len()), (0, 1));
+}
+
+#[test]
+fn a_member_of_gzip_behind_another_is_read() {
+    let packed = [gzip(RECORD), gzip(RECORD)].concat();
+    assert_eq!(decode("f", &packed).events.len(), 2);
 }
