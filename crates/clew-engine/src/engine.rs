@@ -4,7 +4,7 @@ use clew_context::Context;
 use clew_event::finding::Finding;
 use clew_event::story::Story;
 use clew_event::{Event, EventKind};
-use clew_rules::{Correlated, Correlations, RuleIndex, RuleSet};
+use clew_rules::{Correlated, Correlations, Matched, RuleIndex, RuleSet};
 use clew_story::Stories;
 
 use crate::tally::{RuleRate, Tallies, Tally};
@@ -102,9 +102,9 @@ impl Engine {
             return;
         }
         self.correlated.clear();
-        let at = (event.id, event.time);
+        let matched = Matched { event: event.id, time: event.time, rules: &self.matches };
         let (state, found) = (&mut self.correlations, &mut self.correlated);
-        self.rules.correlate(state, at, &view, &self.matches, found);
+        self.rules.correlate(state, matched, &view, found);
         let findings_before = output.findings.len();
         let single = self.matches.iter().filter(|index| !self.rules.is_silent(**index));
         let single =

@@ -46,13 +46,11 @@ pub(crate) fn of_correlated(
 ) -> Option<Finding> {
     let mut finding = of_match(rules, correlated.rule, event, view)?;
     finding.events.clone_from(&correlated.events);
+    finding.output.push_str(&correlated.words());
     for (name, value) in &correlated.group {
-        finding.output.push_str(&format!(" {name}={value}"));
         finding.output_fields.insert(name.clone(), value.clone().into());
     }
-    let measure = correlated.measure;
-    finding.output.push_str(&format!(" measure={measure}"));
-    finding.output_fields.insert("correlation.measure".to_owned(), measure.into());
+    finding.output_fields.insert("correlation.measure".to_owned(), correlated.measure.into());
     Some(finding)
 }
 

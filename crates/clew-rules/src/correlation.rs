@@ -11,7 +11,7 @@
 mod judge;
 mod state;
 
-use clew_event::{EventId, Field};
+use clew_event::{EventId, Field, TimestampNs};
 
 pub use state::{Correlations, EVENTS_MAX, GROUPS_MAX, MATCHES_MAX};
 
@@ -76,6 +76,17 @@ pub(crate) struct Input {
     pub values: Vec<Vec<Field>>,
 }
 
+/// What one event matched.
+#[derive(Clone, Copy, Debug)]
+pub struct Matched<'a> {
+    /// The event.
+    pub event: EventId,
+    /// When it happened.
+    pub time: TimestampNs,
+    /// The rules that [`RuleSet::judge`](crate::RuleSet::judge) gave for it.
+    pub rules: &'a [RuleIndex],
+}
+
 /// A correlation rule that matched.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Correlated {
@@ -87,4 +98,13 @@ pub struct Correlated {
     pub group: Vec<(String, String)>,
     /// What was measured: how many matches, values or rules, or a sum and so on.
     pub measure: f64,
+}
+
+impl Correlated {
+    /// What the events have in common and what was measured, as it stands behind an output.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let group = self.group.iter().map(|(name, value)| format!(" {name}={value}"));
+        group.chain([format!(" measure={}", self.measure)]).collect()
+    }
 }

@@ -4,9 +4,11 @@
 //! own), [`any`] and [`pattern`] (the tests of Sigma), [`transform`] (values made of values),
 //! [`predicate`] (a field and a test), [`graph`]
 //! (conditions as shared nodes), [`program`] (what is left of them for each event type),
+//! [`dispatch`] (rules by the value of a field),
 //! [`evaluate`] (one event), and [`possible`] (any event of which a little is known).
 
 pub(crate) mod any;
+pub(crate) mod dispatch;
 pub(crate) mod evaluate;
 pub(crate) mod glob;
 pub(crate) mod graph;

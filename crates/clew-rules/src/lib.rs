@@ -31,7 +31,7 @@ mod tests;
 mod traced;
 mod yaml;
 
-pub use correlation::{Correlated, Correlations};
+pub use correlation::{Correlated, Correlations, Matched};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use load::{
     AppendOutput, Loaded, Matching, NotRunnable, Options, RuleFacts, Selection, Selector,

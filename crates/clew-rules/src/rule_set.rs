@@ -110,8 +110,7 @@ impl RuleSet {
         else {
             return;
         };
-        let roots = program.roots(event_type);
-        judge(program, scratch, roots, fields, |rule| {
+        judge(program, scratch, event_type, fields, |rule| {
             if is_no_exec && !is_set(asks_for_result, rule) {
                 return true;
             }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use clew_event::{EventId, EventType, TimestampNs};
-use clew_rules::{Correlated, Correlations, Loaded, RuleIndex};
+use clew_rules::{Correlated, Correlations, Loaded, Matched, RuleIndex};
 
 mod common;
 use common::{Fields, load_text};
@@ -55,7 +55,8 @@ impl Run {
         let event = EventId(number as u128);
         let time = TimestampNs::from_unix_ns((1_000_000 + seen.0) * 1_000_000_000);
         let rules = &self.loaded.rules;
-        rules.correlate(&mut self.state, (event, time), &fields, &matches, &mut found);
+        let matched = Matched { event, time, rules: &matches };
+        rules.correlate(&mut self.state, matched, &fields, &mut found);
         let single = matches.iter().filter(|index| !rules.is_silent(**index));
         let mut told: Vec<String> = single
             .map(|index| format!("{} {}", rules.rule(*index).unwrap().name, number))

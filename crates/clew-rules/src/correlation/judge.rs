@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use clew_event::{EventId, Field, FieldSource, FieldValue, Scalar, TimestampNs};
+use clew_event::{EventId, Field, FieldSource, FieldValue, Scalar};
 
 use super::state::{Group, Match, VALUE_BYTES_MAX};
-use super::{Condition, Correlated, Correlation, CorrelationKind, Correlations, EVENTS_MAX, Input};
-use crate::judge::any::{Number, with_text};
+use super::{
+    Condition, Correlated, Correlation, CorrelationKind, Correlations, EVENTS_MAX, Input, Matched,
+};
+use crate::judge::any::{Number, Order, with_text};
 use crate::{RuleIndex, RuleSet};
 
 /// A match that correlations may be about: of a rule, by a rule about single events, and the
@@ -26,20 +28,19 @@ impl RuleSet {
 
     /// Feeds what one event matched to the correlation rules, and appends those that match now.
     ///
-    /// `matches` are those that [`Self::judge`] gave for the event. The same events in the same
-    /// order give the same; nothing but `state` is kept.
+    /// The same events in the same order give the same; nothing but `state` is kept.
     pub fn correlate<F: FieldSource>(
         &self,
         state: &mut Correlations,
-        event: (EventId, TimestampNs),
+        matched: Matched<'_>,
         fields: &F,
-        matches: &[RuleIndex],
         found: &mut Vec<Correlated>,
     ) {
-        if self.correlations.is_empty() || matches.is_empty() {
+        if self.correlations.is_empty() || matched.rules.is_empty() {
             return;
         }
-        let mut fed: Vec<Fed> = matches
+        let mut fed: Vec<Fed> = matched
+            .rules
             .iter()
             .map(|rule| Fed { rule: *rule, leaf: *rule, behind: Vec::new() })
             .collect();
@@ -52,47 +53,55 @@ impl RuleSet {
                 let Some(behind) = fed.iter().find(of_input).map(|fed| fed.behind.clone()) else {
                     continue;
                 };
-                let matched = correlation.feed(state, name, input, event, behind, fields);
+                let Some(new) = input.new_match(matched, behind, fields) else { continue };
+                let correlated = correlation.feed(state, name, new);
                 if first.is_none() {
-                    first = matched.map(|matched| (matched, input.leaf));
+                    first = correlated.map(|correlated| (correlated, input.leaf));
                 }
             }
-            if let Some((matched, leaf)) = first {
-                let behind = matched.events.iter().skip(1).copied().collect();
+            if let Some((correlated, leaf)) = first {
+                let behind = correlated.events.iter().skip(1).copied().collect();
                 fed.push(Fed { rule: correlation.rule, leaf, behind });
-                found.push(matched);
+                found.push(correlated);
             }
         }
         found.retain(|correlated| !self.is_silent(correlated.rule));
     }
 }
 
+impl Input {
+    /// The values of the group and the match; `None` for what has no value for a name of the
+    /// group, and so belongs to none.
+    fn new_match<F: FieldSource>(
+        &self,
+        matched: Matched<'_>,
+        behind: Vec<EventId>,
+        fields: &F,
+    ) -> Option<(Vec<String>, Match)> {
+        let texts = |several: &[Vec<Field>]| -> Option<Vec<String>> {
+            several.iter().map(|sources| text_of(sources, fields)).collect()
+        };
+        let (group, values) = (texts(&self.group)?, texts(&self.values)?);
+        let new = Match {
+            time_ns: matched.time.unix_ns(),
+            event: matched.event,
+            position: u32::try_from(self.position).unwrap_or(u32::MAX),
+            value: (!values.is_empty()).then(|| joined(&values)),
+            behind,
+        };
+        Some((group, new))
+    }
+}
+
 impl Correlation {
-    fn feed<F: FieldSource>(
+    fn feed(
         &self,
         state: &mut Correlations,
         name: &str,
-        input: &Input,
-        (event, time): (EventId, TimestampNs),
-        behind: Vec<EventId>,
-        fields: &F,
+        (group, new): (Vec<String>, Match),
     ) -> Option<Correlated> {
-        // What has no value for a name of the group belongs to no group.
-        let group: Option<Vec<String>> =
-            input.group.iter().map(|sources| text_of(sources, fields)).collect();
-        let group = group?;
-        let values: Option<Vec<String>> =
-            input.values.iter().map(|sources| text_of(sources, fields)).collect();
-        let value = joined(&values?);
-        let new = Match {
-            time_ns: time.unix_ns(),
-            event,
-            position: u32::try_from(input.position).unwrap_or(u32::MAX),
-            value: (!input.values.is_empty()).then_some(value),
-            behind,
-        };
-        let key = joined(&group);
-        let (kept, at) = state.add(name, &key, self.span_ns, new)?;
+        let event = new.event;
+        let (kept, at) = state.add(name, &joined(&group), self.span_ns, new)?;
         let (measure, events) = self.decide(kept, at)?;
         let group = self.group_names.iter().cloned().zip(group).collect();
         Some(Correlated { rule: self.rule, events: deciding_first(event, events), group, measure })
@@ -156,10 +165,8 @@ impl Correlation {
                 condition.holds(&seen).then(|| count(seen.len()))?
             }
         };
-        let passes = |(order, bound): &(_, Number)| {
-            let order: &crate::judge::any::Order = order;
-            order.holds(Number::Fraction(measure), *bound)
-        };
+        let passes =
+            |(order, bound): &(Order, Number)| order.holds(Number::Fraction(measure), *bound);
         self.bounds.iter().all(passes).then_some(measure)
     }
 }
@@ -237,5 +244,38 @@ fn joined(texts: &[String]) -> String {
     match texts {
         [only] => only.clone(),
         _ => texts.iter().map(|text| format!("{}:{text}", text.len())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clew_event::{FieldArgument, FieldId};
+
+    use super::*;
+
+    #[test]
+    fn a_match_names_a_bounded_number_of_events_the_deciding_one_first() {
+        let others: Vec<EventId> = (0..500).map(EventId).collect();
+        let told = deciding_first(EventId(499), others);
+        assert_eq!((told.len(), told[0], told[1]), (EVENTS_MAX, EventId(499), EventId(400)));
+    }
+
+    #[test]
+    fn values_of_groups_are_cut() {
+        struct Long;
+        impl FieldSource for Long {
+            fn field(&self, _: FieldId, _: &FieldArgument) -> FieldValue<'_> {
+                FieldValue::One(Scalar::Text(vec![b'x'; VALUE_BYTES_MAX + 9].into()))
+            }
+        }
+        let field = Field { id: FieldId::JsonWords, argument: FieldArgument::None };
+        assert_eq!(text_of(&[field], &Long).unwrap().len(), VALUE_BYTES_MAX);
+    }
+
+    #[test]
+    fn lists_of_texts_are_not_mixed_up() {
+        let text =
+            |parts: &[&str]| joined(&parts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_ne!(text(&["a", "b1:c"]), text(&["a1:b", "c"]));
     }
 }

@@ -260,10 +260,9 @@ impl Date {
     fn read(text: &[u8]) -> Option<Self> {
         let digits = |from: usize, to: usize| {
             let part = text.get(from..to)?;
-            let number = part.iter().try_fold(0_i64, |number, byte| {
+            part.iter().try_fold(0_i64, |number, byte| {
                 byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'))
-            });
-            number
+            })
         };
         let is_separated = text.get(4) == Some(&b'-') && text.get(7) == Some(&b'-');
         let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);

@@ -4,8 +4,9 @@
 //! its generation, so that starting the next event costs nothing. The space is reused: where no
 //! rule matches, nothing is allocated.
 
-use clew_event::{Field, FieldSource, FieldValue};
+use clew_event::{EventType, Field, FieldSource, FieldValue};
 
+use super::dispatch::Root;
 use super::graph::PredicateId;
 use super::predicate::Slot;
 use super::program::{FlatNode, GroupId, Program, Strategy};
@@ -113,23 +114,30 @@ impl<'a, F: FieldSource> Cache<'a, F> {
 pub(crate) fn judge<F: FieldSource>(
     program: &Program,
     scratch: &mut Scratch,
-    roots: &[(u32, u32)],
+    event_type: EventType,
     fields: &F,
     mut matched: impl FnMut(u32) -> bool,
 ) {
+    let roots = program.roots(event_type);
     if roots.is_empty() {
         return;
     }
     scratch.advance();
-    let cache = Cache {
+    let mut cache = Cache {
         fields,
         slots: &program.slots,
         generation: scratch.generation,
         marks: std::mem::take(&mut scratch.slots),
         values: std::mem::take(&mut scratch.values),
     };
+    let chosen = program.dispatch(event_type).and_then(|dispatch| {
+        cache.load(dispatch.slot);
+        dispatch.candidates(cache.value(dispatch.slot))
+    });
+    let (mut first, mut second) = chosen.unwrap_or((roots, &[]));
     let mut evaluation = Evaluation { program, scratch, cache };
-    for &(rule, root) in roots {
+    // Both are in order, and rules are told in theirs.
+    while let Some((rule, root)) = earlier(&mut first, &mut second) {
         if evaluation.node(root) && !matched(rule) {
             break;
         }
@@ -137,6 +145,18 @@ pub(crate) fn judge<F: FieldSource>(
     let Evaluation { scratch, cache, .. } = evaluation;
     scratch.slots = cache.marks;
     scratch.values = emptied(cache.values);
+}
+
+/// Takes the rule with the lower number off the front of its list.
+fn earlier<'l, 'r>(first: &'l mut &'r [Root], second: &'l mut &'r [Root]) -> Option<Root> {
+    let from = match (first.first(), second.first()) {
+        (Some((a, _)), Some((b, _))) if b < a => second,
+        (None, _) => second,
+        (Some(_), _) => first,
+    };
+    let (root, rest) = from.split_first()?;
+    *from = rest;
+    Some(*root)
 }
 
 /// The same allocation without the values, which end with their event.

@@ -92,7 +92,7 @@ impl Patterns {
             match shape(pieces) {
                 Shape::Anything => new.fits_anything = true,
                 Shape::Whole(text) if LOOKED_UP_BYTES_MAX < text.len() => {
-                    new.long.push(text.into())
+                    new.long.push(text.into());
                 }
                 Shape::Whole(text) => {
                     new.whole_length_max = new.whole_length_max.max(text.len());

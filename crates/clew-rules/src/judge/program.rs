@@ -12,6 +12,7 @@ use clew_event::field::Multiplicity;
 use clew_event::{EventType, Field, FieldValue, Scalar};
 use rustc_hash::FxHashMap;
 
+use super::dispatch::{Dispatch, Root};
 use super::graph::{Graph, Node, NodeId, PredicateId};
 use super::predicate::{Check, Extract, Predicate, Slot};
 use super::test::Test;
@@ -28,7 +29,9 @@ pub(crate) struct Program {
     pub(super) groups: Vec<Group>,
     pub(super) slots: Vec<Field>,
     /// For each event type, by its number: rules in order, each with its node.
-    roots: Vec<Vec<(u32, u32)>>,
+    roots: Vec<Vec<Root>>,
+    /// For each event type, by its number: which of its rules to look at.
+    dispatches: Vec<Option<Dispatch>>,
 }
 
 /// A node whose parts stand in one vector, cheapest first.
@@ -112,13 +115,17 @@ impl Program {
             };
             let mut memo = FxHashMap::default();
             let mut roots = Vec::new();
+            let mut folded_rules = Vec::new();
             for &(rule, condition) in &parts.rules {
                 let folded = parts.graph.specialized(condition, &known, &mut memo);
                 if *parts.graph.node(folded) != Node::Constant(false) {
                     let root = layout.place(&mut program, &parts.graph, predicates, folded);
                     roots.push((rule, root));
+                    folded_rules.push(((rule, root), folded));
                 }
             }
+            let dispatch = Dispatch::new(&parts.graph, predicates, &folded_rules);
+            program.dispatches.push(dispatch);
             program.roots.push(roots);
         }
         program.predicates =
@@ -128,8 +135,13 @@ impl Program {
     }
 
     /// Rules for events of a type, in order, each with its node.
-    pub(crate) fn roots(&self, event_type: EventType) -> &[(u32, u32)] {
+    pub(crate) fn roots(&self, event_type: EventType) -> &[Root] {
         self.roots.get(event_type as usize).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Which of them to look at, where the value of a field tells.
+    pub(super) fn dispatch(&self, event_type: EventType) -> Option<&Dispatch> {
+        self.dispatches.get(event_type as usize)?.as_ref()
     }
 
     /// The field of a slot.

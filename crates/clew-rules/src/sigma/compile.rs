@@ -20,10 +20,12 @@ use crate::yaml::Node;
 /// Most fields of a rule that its output names.
 pub(crate) const FIELDS_SHOWN_MAX: usize = 12;
 
+/// For each source, what its rules share and the rules with their conditions.
+pub(crate) type Pools = BTreeMap<String, (Pool, Vec<(u32, NodeId)>)>;
+
 /// What Sigma rules share with the others while everything is loaded.
 pub(crate) struct Shared<'a> {
-    /// For each source, what its rules share and the rules with their conditions.
-    pub pools: &'a mut BTreeMap<String, (Pool, Vec<(u32, NodeId)>)>,
+    pub pools: &'a mut Pools,
     pub loaded: &'a mut Loaded,
     pub options: &'a Options,
     pub report: &'a mut Report,
@@ -176,7 +178,7 @@ impl Work<'_, '_> {
         let priority = priority(&rule.meta);
         let format = self.format(rule, target);
         let status = status(self.shared.options, &name, &rule.meta.tags, priority);
-        self.push_facts(&rule.meta, name.clone(), target.source, status, Vec::new());
+        self.push_facts(&rule.meta, name.clone(), target.source, (status, Vec::new()));
         if status != Status::Runs {
             return None;
         }
@@ -266,7 +268,7 @@ impl Work<'_, '_> {
         missing: Vec<String>,
     ) {
         let name = self.unique_name(meta);
-        self.push_facts(meta, name, source, status, missing);
+        self.push_facts(meta, name, source, (status, missing));
     }
 
     pub(super) fn push_facts(
@@ -274,8 +276,7 @@ impl Work<'_, '_> {
         meta: &Meta,
         name: String,
         source: &str,
-        status: Status,
-        missing: Vec<String>,
+        (status, missing): (Status, Vec<String>),
     ) {
         let loaded = &mut *self.shared.loaded;
         loaded.rules_defined += 1;
@@ -309,5 +310,42 @@ pub(super) fn headline(meta: &Meta) -> String {
     match meta.author.as_str() {
         "" => meta.title.clone(),
         author => format!("{} (by {author})", meta.title),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SourceFile, load};
+
+    #[test]
+    fn an_output_shows_title_author_and_a_bounded_number_of_fields() {
+        let items: String = (0..20).map(|number| format!("f{number}: x, ")).collect();
+        let text = format!(
+            "title: Key made\nauthor: Ann\nlicense: DRL-1.1\ntags: [attack.t1098.001, attack.t1098]\n\
+             logsource: {{product: aws, service: cloudtrail}}\nlevel: high\n\
+             detection: {{s: {{{items}}}, condition: s}}\n"
+        );
+        let loaded = load(&[SourceFile { name: "r".into(), text }], &Options::default());
+        let (index, rule) = loaded.rules.iter().next().unwrap();
+        assert_eq!((rule.priority, rule.output.as_str()), (Priority::Error, "Key made (by Ann)"));
+        assert_eq!(rule.techniques, ["T1098", "T1098.001"]);
+        let output = loaded.rules.output(index, &Nothing);
+        assert!(output.text.starts_with("Key made (by Ann) f0=<NA> f1="), "{}", output.text);
+        assert_eq!(output.text.matches('=').count(), FIELDS_SHOWN_MAX);
+        assert_eq!(output.fields["rule.author"], "Ann");
+        assert_eq!(output.fields["rule.license"], "DRL-1.1");
+    }
+
+    struct Nothing;
+
+    impl clew_event::FieldSource for Nothing {
+        fn field(
+            &self,
+            _: clew_event::FieldId,
+            _: &clew_event::FieldArgument,
+        ) -> clew_event::FieldValue<'_> {
+            clew_event::FieldValue::Missing
+        }
     }
 }

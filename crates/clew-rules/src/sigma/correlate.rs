@@ -92,7 +92,7 @@ impl Work<'_, '_> {
         let source = leaves.first().map_or("", |(_, target)| target.source);
         let name = self.unique_name(meta);
         let status = status(self.shared.options, &name, &meta.tags, priority(meta));
-        self.push_facts(meta, name.clone(), source, status, Vec::new());
+        self.push_facts(meta, name.clone(), source, (status, Vec::new()));
         if status != Status::Runs {
             self.callable.push(Callable { meta: meta.clone(), way: Way::Nothing });
             return;
@@ -186,4 +186,37 @@ fn fields(
         return Err(Problem::new(Code::FieldNotProvided, document.meta.place, message));
     }
     Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, SourceFile, load};
+
+    #[test]
+    fn a_correlation_is_fed_in_a_bounded_number_of_ways() {
+        let errors = |count: usize| {
+            let names = vec!["r"; count].join(", ");
+            let text = format!(
+                "title: r\nname: r\nlogsource: {{product: aws, service: cloudtrail}}\n\
+                 detection: {{s: {{f: x}}, condition: s}}\n---\ntitle: c\ncorrelation:\n  \
+                 type: temporal\n  rules: [{names}]\n  timespan: 1m\n"
+            );
+            load(&[SourceFile { name: "r".into(), text }], &Options::default()).error_count()
+        };
+        assert_eq!((errors(INPUTS_MAX), errors(INPUTS_MAX + 1)), (0, 1));
+    }
+
+    #[test]
+    fn correlations_about_one_another_are_refused() {
+        let one = |name: &str, other: &str| {
+            format!(
+                "title: {name}\nname: {name}\ncorrelation: {{type: temporal, rules: [{other}], \
+                 timespan: 1m}}\n"
+            )
+        };
+        let text = format!("{}---\n{}", one("a", "b"), one("b", "a"));
+        let loaded = load(&[SourceFile { name: "r".into(), text }], &Options::default());
+        assert_eq!((loaded.error_count(), loaded.rules.len()), (2, 0));
+    }
 }

@@ -191,3 +191,24 @@ impl Search {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, SourceFile, load};
+
+    #[test]
+    fn a_rule_has_a_bounded_number_of_items() {
+        let errors = |count: usize| {
+            let items = "{f: x}, ".repeat(count);
+            let text = format!(
+                "title: t\nlogsource: {{product: aws, service: cloudtrail}}\n\
+                 detection: {{s: [{items}], condition: s}}\n"
+            );
+            load(&[SourceFile { name: "r".into(), text }], &Options::default()).error_count()
+        };
+        // The list is one, and each mapping one beside its item.
+        assert_eq!(errors((ITEMS_MAX - 1) / 2), 0);
+        assert_eq!(errors(ITEMS_MAX / 2), 1);
+    }
+}

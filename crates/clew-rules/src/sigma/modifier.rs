@@ -31,6 +31,9 @@ pub(super) struct Asked {
     pub is_negated: bool,
 }
 
+/// The texts that one value becomes.
+type Variants = Vec<Vec<Piece>>;
+
 const NAMES: [&str; 33] = [
     "all",
     "base64",
@@ -235,7 +238,7 @@ fn changed(
     patterns: Vec<Vec<Piece>>,
 ) -> Result<Vec<Vec<Piece>>, Problem> {
     let wildcards = || problem(item, format!("`{modifier}` cannot be used on wildcards"));
-    let each = |change: &dyn Fn(&[Piece]) -> Option<Vec<Vec<Piece>>>| {
+    let each = |change: &dyn Fn(&[Piece]) -> Option<Variants>| {
         let changed: Option<Vec<_>> = patterns.iter().map(|pieces| change(pieces)).collect();
         changed.map(|several| several.concat())
     };
