@@ -6,7 +6,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test demo bench fmt setup-build setup-test check-fmt check-lint check-tidy \
+.PHONY: help run test demo bench fuzz fmt setup-build setup-test check-fmt check-lint check-tidy \
 	check-scripts check-deny check-docs check-tests
 
 help: ## List these targets
@@ -22,6 +22,9 @@ demo: setup-test ## Attack the lab's vulnerable application and show the story (
 
 bench: setup-build ## Run the benchmarks and print figures and ratios (ARGS="engine")
 	cargo xtask bench $(ARGS)
+
+fuzz: setup-build ## Feed each decoder with inputs that are almost right (SECONDS=60)
+	cargo run --release -p clew-decode --example fuzz -- $(or $(SECONDS),60)
 
 fmt: ## Format the Rust sources and write the generated files
 	cargo fmt --all

@@ -16,9 +16,12 @@ use clew_decode::api_log::Records;
 fn record(number: u64) -> String {
     let second = number / 40;
     let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
-    let name =
-        ["DescribeInstances", "GetObject", "AssumeRole", "ListBuckets"][(number % 4) as usize];
-    let service = ["ec2", "s3", "sts", "s3"][(number % 4) as usize];
+    let (service, name) = match number % 4 {
+        0 => ("ec2", "DescribeInstances"),
+        1 => ("s3", "GetObject"),
+        2 => ("sts", "AssumeRole"),
+        _ => ("s3", "ListBuckets"),
+    };
     format!(
         r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLEEXAMPLE{user:03}:session-{user}","arn":"arn:aws:sts::111122223333:assumed-role/workload-{user}/session-{user}","accountId":"111122223333","accessKeyId":"ASIAEXAMPLE{user:09}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLEEXAMPLE{user:03}","arn":"arn:aws:iam::111122223333:role/workload-{user}","accountId":"111122223333","userName":"workload-{user}"}},"attributes":{{"creationDate":"2024-08-01T09:00:00Z","mfaAuthenticated":"false"}}}}}},"eventTime":"2024-08-01T{hour:02}:{minute:02}:{second:02}Z","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"eu-central-1","sourceIPAddress":"198.51.100.{address}","userAgent":"aws-sdk-go-v2/1.30.3 os/linux lang/go#1.22.5 md/GOOS#linux md/GOARCH#amd64 api/{service}#1.58.2","requestParameters":{{"bucketName":"data-{user}","key":"reports/2024/{number}.parquet","Host":"data-{user}.s3.eu-central-1.amazonaws.com","maxResults":1000}},"responseElements":null,"additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","bytesTransferredOut":{number}}},"requestID":"{number:032x}","eventID":"{number:08x}-1111-4111-8111-111111111111","readOnly":true,"resources":[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::data-{user}/reports/2024/{number}.parquet"}},{{"accountId":"111122223333","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::data-{user}"}}],"eventType":"AwsApiCall","managementEvent":false,"recipientAccountId":"111122223333","eventCategory":"Data","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"data-{user}.s3.eu-central-1.amazonaws.com"}}}}"#,
         user = number * 7 % 100,

@@ -123,7 +123,7 @@ fn what_waits_is_bounded_by_its_bytes_too() {
 
 #[test]
 fn a_wrapper_whose_array_lies_far_behind_is_read_as_a_whole() {
-    let long = "x".repeat(super::super::file::WRAPPER_START_BYTES_MAX);
+    let long = "x".repeat(file::WRAPPER_START_BYTES_MAX);
     let text = format!(r#"{{"note":"{long}","Records":[{RECORD},{RECORD}]}}"#);
     assert_eq!(decode("f", text.as_bytes()).events.len(), 2);
 }
