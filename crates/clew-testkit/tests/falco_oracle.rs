@@ -14,8 +14,8 @@ use std::path::Path;
 
 use clew_event::Semantics;
 use falco_oracle_cases::{
-    Configuration, Difference, EXPLAINED, Explained, Outcome, Tally, captures, compare, explained,
-    replay, shared,
+    Configuration, Difference, EXPLAINED, Explained, Outcome, Tally, captures, compare, expected,
+    explained, replay, rules, shared,
 };
 
 const CONFIGURATIONS: [Configuration; 2] = [Configuration::AsShipped, Configuration::AllEnabled];
@@ -29,8 +29,9 @@ fn check(folder: &Path, names: &[String], semantics: Semantics, first_count: usi
         let mut by_rule = BTreeMap::new();
         let mut used = vec![0; EXPLAINED.len()];
         let mut equal_captures = 0;
+        let mut rules = rules(folder, (configuration, semantics))?;
         for name in names {
-            let ours = replay(folder, name, (configuration, semantics))?;
+            let ours = replay(folder, name, &mut rules)?;
             let differences = compare(folder, name, configuration, &ours, &mut by_rule)?;
             equal_captures += usize::from(differences.is_empty());
             for difference in differences {
@@ -95,6 +96,45 @@ fn the_load_capture_gives_the_alerts_that_falco_gives() -> Outcome<()> {
     let names = ["throughput".to_owned()];
     check(&folder, &names, Semantics::Clew, 2)?;
     check(&folder, &names, Semantics::Falco, 2)
+}
+
+/// Actions whose own rule Falco did not raise, as the page of differences lists them.
+fn actions_without_alert() -> Outcome<Vec<(String, String)>> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/falco-differences.md");
+    let page = std::fs::read_to_string(page)?;
+    let (_, table) = page.split_once("## Actions of the event-generator").ok_or("no table")?;
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+        let action = cells.next()?.trim_end_matches('`').to_owned();
+        Some((action, cells.next()?.to_owned()))
+    };
+    Ok(table.lines().filter_map(row).collect())
+}
+
+#[test]
+fn the_own_rule_of_every_action_fires_wherever_it_did_in_falco() -> Outcome<()> {
+    let Some(folder) = shared() else { return Ok(()) };
+    // An action is named like its rule, without blanks and signs.
+    let letters = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let mut rules = rules(&folder, (Configuration::AllEnabled, Semantics::Clew))?;
+    let own: BTreeMap<String, String> =
+        rules.iter().map(|(_, rule)| (letters(&rule.name), rule.name.clone())).collect();
+    let (mut silent, mut fired) = (Vec::new(), 0);
+    for action in captures(&folder)?.iter().filter(|name| !name.starts_with("benign-")) {
+        let own = own.get(&letters(action)).ok_or_else(|| format!("no rule for `{action}`"))?;
+        if expected(&folder, action, Configuration::AllEnabled)?.iter().all(|a| a.rule != *own) {
+            silent.push((action.clone(), own.clone()));
+            continue;
+        }
+        let ours = replay(&folder, action, &mut rules)?;
+        assert!(ours.iter().any(|alert| alert.rule == *own), "`{own}` is silent on `{action}`");
+        fired += 1;
+    }
+    eprintln!("{fired} actions raise the alert of their own rule in both");
+    assert_eq!(silent, actions_without_alert()?);
+    Ok(())
 }
 
 #[test]

@@ -196,14 +196,9 @@ fn capture(shared: &Path, name: &str) -> PathBuf {
 }
 
 /// Our alerts over a capture.
-pub(crate) fn replay(
-    shared: &Path,
-    name: &str,
-    (configuration, semantics): (Configuration, Semantics),
-) -> Outcome<Vec<Alert>> {
-    let mut rules = rules(shared, (configuration, semantics))?;
+pub(crate) fn replay(shared: &Path, name: &str, rules: &mut RuleSet) -> Outcome<Vec<Alert>> {
     let mut context = Context::default();
-    context.set_semantics(semantics);
+    context.set_semantics(rules.semantics());
     let mut reader = Reader::new(name, File::open(capture(shared, name))?);
     let (mut alerts, mut matches) = (Vec::new(), Vec::new());
     for event in &mut reader {
