@@ -6,7 +6,7 @@
 
 use clew_context::Context;
 use clew_event::{Event, Priority};
-use clew_rules::RuleSet;
+use clew_rules::{Correlations, Matched, RuleSet};
 
 use crate::page::{Case, Claim, PageError, cases, with_findings};
 use crate::scenario::{self, ScenarioError};
@@ -55,16 +55,23 @@ pub enum SuiteError {
 /// What `rules` find in `events`, in their order.
 pub fn found(rules: &mut RuleSet, events: &[Event]) -> Vec<Found> {
     let mut context = Context::default();
+    let mut correlations = Correlations::default();
     let mut all = Vec::new();
-    let mut matches = Vec::new();
+    let (mut matches, mut correlated) = (Vec::new(), Vec::new());
     for event in events {
         context.observe(event);
         let view = context.view(event);
         matches.clear();
         rules.judge(event.event_type, event.source(), &view, &mut matches);
-        all.extend(matches.iter().filter_map(|&index| {
+        correlated.clear();
+        let matched = Matched { event: event.id, time: event.time, rules: &matches };
+        rules.correlate(&mut correlations, matched, &view, &mut correlated);
+        let single = matches.iter().filter(|&&index| !rules.is_silent(index));
+        let single = single.map(|&index| (index, String::new()));
+        let several = correlated.iter().map(|it| (it.rule, it.words()));
+        all.extend(single.chain(several).filter_map(|(index, words)| {
             let rule = rules.rule(index)?;
-            let output = rules.output(index, &view).text;
+            let output = rules.output(index, &view).text + &words;
             Some(Found { rule: rule.name.clone(), priority: rule.priority, output })
         }));
     }
