@@ -82,6 +82,29 @@ impl Relation {
     }
 }
 
+/// What one record tells of a binding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub time: TimestampNs,
+    pub event: EventId,
+    /// Seconds since the epoch; 0 where no end is known.
+    pub until_s: u32,
+    pub count: u16,
+    pub relation: Relation,
+    pub class: Class,
+}
+
+impl Told {
+    pub(super) fn until(self) -> Option<TimestampNs> {
+        end(self.until_s)
+    }
+}
+
+fn end(until_s: u32) -> Option<TimestampNs> {
+    let ns = u64::from(until_s) * 1_000_000_000;
+    (until_s != 0).then_some(TimestampNs::from_unix_ns(ns))
+}
+
 /// The parent of a child with its evidence; kept with the child. 64 bytes (held by a test).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Binding {
@@ -99,13 +122,29 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// Takes in one more record that tells the same. Whatever the order, the result is the same.
-    pub(super) fn merge(&mut self, told: &Self) {
-        if (told.first_time, told.first) < (self.first_time, self.first) {
-            (self.first_time, self.first) = (told.first_time, told.first);
+    pub(super) fn new(parent: Arc<Identity>, told: Told) -> Self {
+        let Told { time, event, until_s, count, relation, class } = told;
+        let (first, last) = (event, event);
+        Self {
+            first,
+            last,
+            parent,
+            first_time: time,
+            last_time: time,
+            until_s,
+            count,
+            relation,
+            class,
         }
-        if (self.last_time, self.last) < (told.last_time, told.last) {
-            (self.last_time, self.last) = (told.last_time, told.last);
+    }
+
+    /// Takes in one more record that tells the same. Whatever the order, the result is the same.
+    pub(super) fn merge(&mut self, told: Told) {
+        if (told.time, told.event) < (self.first_time, self.first) {
+            (self.first_time, self.first) = (told.time, told.event);
+        }
+        if (self.last_time, self.last) < (told.time, told.event) {
+            (self.last_time, self.last) = (told.time, told.event);
         }
         self.until_s = self.until_s.max(told.until_s);
         self.count = self.count.saturating_add(told.count);
@@ -119,8 +158,7 @@ impl Binding {
 
     /// When it ends, where that is known.
     pub(super) fn until(&self) -> Option<TimestampNs> {
-        let ns = u64::from(self.until_s) * 1_000_000_000;
-        (self.until_s != 0).then_some(TimestampNs::from_unix_ns(ns))
+        end(self.until_s)
     }
 
     /// Whether the child has it of the parent at `time`. What was proven by use holds over the

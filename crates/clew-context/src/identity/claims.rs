@@ -1,14 +1,12 @@
 //! What one record of an API proves of identities: claims into bindings.
 
-use std::sync::Arc;
-
 use clew_event::control_plane::{ApiCall, CallStage, Claim, Minted, MintedKind};
 use clew_event::{EventId, TimestampNs};
 
 use super::Identities;
-use super::binding::{Binding, Class, Relation};
+use super::binding::{Class, Relation, Told};
 use super::commands::{Asked, ended_by_nul};
-use super::key::{Identity, IdentityKind, told_by_session};
+use super::key::{Identity, IdentityKind, holder_of, role_of};
 use super::sketch::hash64;
 
 /// Who called, under the names of [`Identity`].
@@ -26,7 +24,7 @@ impl Caller {
         let principal = Identity::principal(call, &call.principal);
         let issuer = Identity::principal(call, &call.issuer).or_else(|| {
             let session = principal.as_ref().filter(|of| of.kind == IdentityKind::Session)?;
-            told_by_session(session).0
+            role_of(session)
         });
         Self {
             credential: Identity::named(IdentityKind::Credential, &call.credential),
@@ -98,23 +96,9 @@ impl Identities {
         let until_s = witness.until.map_or(0, |until| {
             u32::try_from(until.unix_ns().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
         });
-        let parent = match self.graph.kept(parent) {
-            Some(kept) => kept.clone(),
-            None => Arc::new(parent.clone()),
-        };
         let (event, time) = (witness.event, witness.time);
-        let told = Binding {
-            first: event,
-            last: event,
-            parent,
-            first_time: time,
-            last_time: time,
-            until_s,
-            count,
-            relation,
-            class,
-        };
-        self.graph.bind(child, told);
+        let told = Told { time, event, until_s, count, relation, class };
+        self.graph.bind(child, parent, told);
     }
 
     /// Takes in all that a record proves.
@@ -171,11 +155,11 @@ impl Identities {
     }
 
     fn bind_session(&mut self, session: &Identity, role: Option<&Identity>, witness: &Witness) {
-        let (told_role, holder) = told_by_session(session);
-        if let Some(role) = role.or(told_role.as_ref()) {
+        let told = if role.is_none() { role_of(session) } else { None };
+        if let Some(role) = role.or(told.as_ref()) {
             self.tie(session, (Relation::SessionOf, Class::Identity), role, witness);
         }
-        if let Some(holder) = holder {
+        if let Some(holder) = holder_of(session) {
             let is_person = holder.kind == IdentityKind::Person;
             let relation = if is_person { Relation::SignedIn } else { Relation::HeldBy };
             self.tie(session, (relation, Class::Identity), &holder, witness);

@@ -14,7 +14,7 @@ use clew_event::TimestampNs;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::binding::Binding;
+use super::binding::{Binding, Told};
 use super::habits::Habits;
 use super::key::{Identity, IdentityKind};
 
@@ -108,26 +108,24 @@ impl Graph {
     }
 
     /// Puts a parent to a child, or adds to what is known of that.
-    pub(super) fn bind(&mut self, child: &Identity, told: Binding) {
-        if *child == *told.parent {
+    pub(super) fn bind(&mut self, child: &Identity, parent: &Identity, told: Told) {
+        if child == parent {
             return;
         }
-        let until = told.until();
-        let keep = KeepUntil::of(child, told.last_time, until);
+        let keep = KeepUntil::of(child, told.time, told.until());
+        let place = (told.relation, parent);
         if let Some(node) = self.nodes.get_mut(child)
-            && let Ok(place) =
-                node.parents.binary_search_by(|known| known.place().cmp(&told.place()))
-            && let Some(known) = node.parents.get_mut(place)
+            && let Some(known) = node.parents.iter_mut().find(|known| known.place() == place)
         {
-            known.merge(&told);
+            known.merge(told);
             if node.keep_until < keep {
                 self.keep(child, keep);
             }
             return;
         }
-        let parent = self.touch(&told.parent, KeepUntil::of(&told.parent, told.last_time, None));
+        let parent = self.touch(parent, KeepUntil::of(parent, told.time, None));
         let child = self.touch(child, keep);
-        self.add(&child, Binding { parent, ..told });
+        self.add(&child, Binding::new(parent, told));
     }
 
     fn add(&mut self, child: &Arc<Identity>, told: Binding) {

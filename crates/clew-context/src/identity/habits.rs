@@ -46,6 +46,9 @@ struct More {
     actions: Sketch,
     /// Ascending.
     minutes: Vec<Minute>,
+    /// The minutes that count in the last one that was asked for, together.
+    #[serde(skip)]
+    window: Option<Box<Minute>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,16 +182,17 @@ impl Habits {
             before.is_new_service = is_new(&more.services, call.service);
             before.is_new_action = more.actions.is_new(call.action);
             let now = call.minute();
-            let mut reads = Sketch::default();
-            let recent = |minute: &&Minute| {
-                now.saturating_sub(WINDOW_MINUTES) <= minute.minute && minute.minute <= now
+            let fresh;
+            let window = match more.window.as_deref() {
+                Some(window) if window.minute == now => window,
+                Some(_) | None => {
+                    fresh = more.window(now);
+                    &fresh
+                }
             };
-            for minute in more.minutes.iter().filter(recent) {
-                before.calls_5m += u64::from(minute.calls);
-                before.errors_5m += u64::from(minute.errors);
-                reads.merge(&minute.reads, READS_MAX);
-            }
-            before.reads_5m = reads.distinct();
+            before.calls_5m = u64::from(window.calls);
+            before.errors_5m = u64::from(window.errors);
+            before.reads_5m = window.reads.distinct();
         }
         before
     }
@@ -229,14 +233,38 @@ impl More {
             self.minutes.insert(place, Minute { minute: now, ..Minute::default() });
         }
         if let Some(minute) = self.minutes.get_mut(place) {
-            minute.calls = minute.calls.saturating_add(u32::from(counts));
-            minute.errors = minute.errors.saturating_add(u32::from(counts && call.is_error));
-            if call.is_read {
-                minute.reads.add(call.action, READS_MAX);
-            }
+            minute.record(call, counts);
         }
         if MINUTES_MAX < self.minutes.len() {
             self.minutes.remove(0);
+        }
+        match &mut self.window {
+            Some(window) if window.minute == now => window.record(call, counts),
+            _ => self.window = Some(Box::new(self.window(now))),
+        }
+    }
+
+    /// The running minute and those before it that count, together.
+    fn window(&self, now: u32) -> Minute {
+        let recent = |minute: &&Minute| {
+            now.saturating_sub(WINDOW_MINUTES) <= minute.minute && minute.minute <= now
+        };
+        let mut window = Minute { minute: now, ..Minute::default() };
+        for minute in self.minutes.iter().filter(recent) {
+            window.calls = window.calls.saturating_add(minute.calls);
+            window.errors = window.errors.saturating_add(minute.errors);
+            window.reads.merge(&minute.reads, READS_MAX);
+        }
+        window
+    }
+}
+
+impl Minute {
+    fn record(&mut self, call: &Traits, counts: bool) {
+        self.calls = self.calls.saturating_add(u32::from(counts));
+        self.errors = self.errors.saturating_add(u32::from(counts && call.is_error));
+        if call.is_read {
+            self.reads.add(call.action, READS_MAX);
         }
     }
 }

@@ -179,8 +179,15 @@ fn joined(namespace: &Text, name: &Text) -> Text {
 }
 
 /// An ARN without the path between `user/` or `role/` and the name: names are unique in an account.
-fn short_arn(account: &str, word: &str, name: &Text) -> String {
-    format!("arn:aws:iam::{account}:{word}/{}", String::from_utf8_lossy(name.file_name()))
+fn short_arn(account: &str, word: &str, name: &Text) -> Text {
+    format!("arn:aws:iam::{account}:{word}/{}", String::from_utf8_lossy(name.file_name())).into()
+}
+
+/// The same of a whole ARN, which is itself where it has no path.
+fn without_path(account: &str, word: &str, arn: &Text) -> Text {
+    let slashes = arn.as_bytes().iter().filter(|&&byte| byte == b'/').count();
+    let is_short = slashes == 1 && arn.as_bytes().starts_with(b"arn:aws:");
+    if is_short { arn.clone() } else { short_arn(account, word, arn) }
 }
 
 fn aws(name: &Text, account: &Text, kind: &Text) -> Identity {
@@ -193,10 +200,10 @@ fn aws(name: &Text, account: &Text, kind: &Text) -> Identity {
         return match (service, resource.split_once('/')) {
             ("iam", None) => Identity::new(IdentityKind::User, name.clone()),
             ("iam", Some(("role", _))) => {
-                Identity::new(IdentityKind::Role, short_arn(owner, "role", name))
+                Identity::new(IdentityKind::Role, without_path(owner, "role", name))
             }
             ("iam", Some(("user", _))) => {
-                Identity::new(IdentityKind::User, short_arn(owner, "user", name))
+                Identity::new(IdentityKind::User, without_path(owner, "user", name))
             }
             ("sts", Some(_)) => Identity::new(IdentityKind::Session, name.clone()),
             _ => Identity::new(IdentityKind::User, name.clone()),
@@ -241,23 +248,29 @@ fn google(name: &Text) -> Identity {
     Identity::new(kind, name.clone())
 }
 
-/// What the name of a session of a role tells: its role, and who holds it.
+/// The role of a session.
+pub(super) fn role_of(session: &Identity) -> Option<Identity> {
+    let text = session.name.to_str_lossy();
+    let (account, role, _) = parts_of_session(&text)?;
+    Some(Identity::new(IdentityKind::Role, format!("arn:aws:iam::{account}:role/{role}")))
+}
+
+/// Who holds a session, where its name tells.
 ///
 /// Whoever opens a session chooses its name, so what it tells ranks below a call that was seen
 /// opening it.
-pub(super) fn told_by_session(session: &Identity) -> (Option<Identity>, Option<Identity>) {
+pub(super) fn holder_of(session: &Identity) -> Option<Identity> {
     let text = session.name.to_str_lossy();
-    let mut parts = text.splitn(6, ':').skip(4);
-    let (Some(account), Some(resource)) = (parts.next(), parts.next()) else { return (None, None) };
-    let mut resource = resource.splitn(3, '/');
-    let (Some("assumed-role"), Some(role), Some(name)) =
-        (resource.next(), resource.next(), resource.next())
-    else {
-        return (None, None);
-    };
-    let holder = holder_of_session(role, name);
-    let arn = format!("arn:aws:iam::{account}:role/{role}");
-    (Some(Identity::new(IdentityKind::Role, arn)), holder)
+    let (_, role, name) = parts_of_session(&text)?;
+    holder_of_session(role, name)
+}
+
+/// Account, role and name of a session.
+fn parts_of_session(arn: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = arn.splitn(6, ':').skip(4);
+    let (account, resource) = (parts.next()?, parts.next()?);
+    let (role, name) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
+    Some((account, role, name))
 }
 
 fn holder_of_session(role: &str, name: &str) -> Option<Identity> {
@@ -354,9 +367,12 @@ mod tests {
     fn the_name_of_a_session_tells_role_and_holder() {
         let check = |resource: &str, expected: &str| {
             let arn = format!("arn:aws:sts::1:assumed-role/{resource}");
-            let (role, holder) = told_by_session(&Identity::new(IdentityKind::Session, arn));
-            assert_eq!(role.map(|role| role.kind), Some(IdentityKind::Role));
-            assert_eq!(holder.map(|holder| holder.to_string()).unwrap_or_default(), expected);
+            let session = Identity::new(IdentityKind::Session, arn);
+            assert_eq!(role_of(&session).map(|role| role.kind), Some(IdentityKind::Role));
+            assert_eq!(
+                holder_of(&session).map(|holder| holder.to_string()).unwrap_or_default(),
+                expected
+            );
         };
         check("web/i-786a3A8B5C0d92eF4", "instance i-786a3A8B5C0d92eF4");
         check("web/i-xyz", "");

@@ -89,6 +89,12 @@ impl Identities {
         self.path(of, time).last().unwrap_or(of)
     }
 
+    /// When an identity was last told of as a child: its last use, or its making.
+    #[must_use]
+    pub fn last_used(&self, of: &Identity) -> Option<TimestampNs> {
+        self.graph.get(of)?.parents.iter().map(|binding| binding.last_time).max()
+    }
+
     /// How an identity was made or handed out, where that was seen.
     pub(crate) fn minted(&self, of: &Identity) -> Option<&Binding> {
         let mut parents = self.graph.get(of)?.parents.iter();

@@ -32,10 +32,11 @@ impl Sketch {
 
     /// Adds all of another.
     pub(super) fn merge(&mut self, other: &Self, max: usize) {
-        self.is_over |= other.is_over;
-        for &hash in &other.hashes {
-            self.add(hash, max);
-        }
+        self.hashes.extend_from_slice(&other.hashes);
+        self.hashes.sort_unstable();
+        self.hashes.dedup();
+        self.is_over |= other.is_over || max < self.hashes.len();
+        self.hashes.truncate(max);
     }
 
     /// False where it was seen, and where too many were seen to know.
