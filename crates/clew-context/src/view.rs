@@ -95,13 +95,10 @@ impl<'a> View<'a> {
         *self.container.get_or_init(find)
     }
 
-    /// The record of an API call, indexed on first use; `None` where there is none, or where it is
-    /// no JSON (what decoders let through is).
+    /// The record of an API call, with the index its decoder made, else indexed on first use; `None`
+    /// where there is none, or where it is no JSON (what decoders let through is).
     pub(crate) fn record(&self) -> Option<&Json<'a>> {
-        let read = || {
-            let call = self.event.api_call()?;
-            Json::parse(call.record.as_bytes()).ok().map(Box::new)
-        };
+        let read = || self.event.api_call()?.json().map(Box::new);
         self.record.get_or_init(read).as_deref()
     }
 

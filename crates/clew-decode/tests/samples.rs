@@ -3,6 +3,7 @@
 //! The logs are in the shared data, looked for under `$CLEW_SHARED` or in `shared/` beside the
 //! repository; where they are absent, the tests say so and prove nothing.
 #![allow(clippy::print_stderr, reason = "what was proved and what was not is for people")]
+#![allow(clippy::unwrap_used, reason = "a test that finds its data out of shape must fail")]
 #![allow(clippy::disallowed_methods, reason = "a test is told by the environment where data lies")]
 
 use std::fs;
