@@ -5,6 +5,7 @@
 //! `gcp.audit.*` and `data.protoPayload.*`, Azure by the columns of Log Analytics as well as by the
 //! names of exported records, Linux by those of Sysmon and auditd.
 
+use clew_event::field::FIELDS;
 use clew_event::{EventType, Field, FieldArgument, FieldId};
 
 use super::document::LogSource;
@@ -302,6 +303,12 @@ fn unseen(category: &str, product: &str, service: &str) -> &'static str {
 impl Target {
     /// What stands behind a name; nothing where Clew does not know it.
     pub(super) fn sources(&self, name: &str) -> Vec<Source> {
+        // What Clew itself knows of the caller is called as in the other language.
+        if name.starts_with("identity.")
+            && let Some(spec) = FIELDS.iter().find(|spec| spec.name == name)
+        {
+            return vec![Source::Field(Field { id: spec.id, argument: FieldArgument::None })];
+        }
         let own = |table: &[(&str, &'static [&'static str])]| {
             table.iter().find(|(other, _)| *other == name).map(|(_, paths)| *paths)
         };
