@@ -14,6 +14,7 @@ use crate::falco;
 const DEFAULT_RULES: &[(&str, &str)] = &[
     ("rules/00_macros.yaml", include_str!("../../../rules/00_macros.yaml")),
     ("rules/aws.yaml", include_str!("../../../rules/aws.yaml")),
+    ("rules/bursts.yaml", include_str!("../../../rules/bursts.yaml")),
     ("rules/command_and_control.yaml", include_str!("../../../rules/command_and_control.yaml")),
     ("rules/credential_access.yaml", include_str!("../../../rules/credential_access.yaml")),
     ("rules/defense_evasion.yaml", include_str!("../../../rules/defense_evasion.yaml")),
@@ -74,6 +75,7 @@ pub(crate) fn choose(args: &RuleArgs) -> Result<Choice> {
         None => {}
     }
     choice.files.extend(read_rule_files(&args.rules)?);
+    choice.options.pipelines = read_rule_files(&args.pipeline)?;
     choice.watched.extend(args.rules.iter().cloned());
     Ok(choice)
 }
@@ -84,6 +86,14 @@ pub(crate) fn choose(args: &RuleArgs) -> Result<Choice> {
 /// When a file that the user named cannot be read.
 pub(crate) fn rules(args: &RuleArgs) -> Result<RuleSet> {
     Ok(choose(args)?.load().rules)
+}
+
+/// How rules are loaded that are only looked at.
+///
+/// # Errors
+/// When a pipeline cannot be read.
+pub(crate) fn options(pipelines: &[PathBuf]) -> Result<Options> {
+    Ok(Options { pipelines: read_rule_files(pipelines)?, ..Options::default() })
 }
 
 /// The files at `paths`; where there are none, the rules that come with Clew.
@@ -99,7 +109,11 @@ fn default_files() -> Vec<SourceFile> {
     DEFAULT_RULES.iter().map(file).collect()
 }
 
-/// Reads rule files; of a directory all `.yaml` and `.yml` files, by name.
+/// Deepest nesting of directories that is searched for rule files.
+const DIRECTORY_DEPTH_MAX: usize = 16;
+
+/// Reads rule files; of a directory all `.yaml` and `.yml` files by name, then those of its
+/// directories.
 ///
 /// # Errors
 /// When a path cannot be read.
@@ -107,14 +121,29 @@ pub(crate) fn read_rule_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            for file in yaml_files(path)? {
-                files.push(read(&file)?);
-            }
+            read_directory(path, 0, &mut files)?;
         } else {
             files.push(read(path)?);
         }
     }
     Ok(files)
+}
+
+fn read_directory(directory: &Path, depth: usize, files: &mut Vec<SourceFile>) -> Result<()> {
+    for file in yaml_files(directory)? {
+        files.push(read(&file)?);
+    }
+    if depth == DIRECTORY_DEPTH_MAX {
+        return Ok(());
+    }
+    let unreadable = || format!("cannot read the directory `{}`", directory.display());
+    let mut inner = Vec::new();
+    for entry in fs::read_dir(directory).with_context(unreadable)? {
+        inner.push(entry.with_context(unreadable)?.path());
+    }
+    inner.retain(|path| path.is_dir());
+    inner.sort();
+    inner.iter().try_for_each(|path| read_directory(path, depth + 1, files))
 }
 
 pub(crate) fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
@@ -162,5 +191,18 @@ mod tests {
         let loaded = clew_rules::load(&default_files(), &Options::default());
         assert_eq!(loaded.diagnostics, []);
         assert!(!loaded.rules.is_empty());
+    }
+
+    #[test]
+    fn directories_are_searched_to_a_bounded_depth() {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = root.path().to_owned();
+        for depth in 0..DIRECTORY_DEPTH_MAX + 2 {
+            fs::write(directory.join(format!("{depth}.yml")), "").unwrap();
+            directory.push("inner");
+            fs::create_dir(&directory).unwrap();
+        }
+        let files = read_rule_files(&[root.path().to_owned()]).unwrap();
+        assert_eq!(files.len(), DIRECTORY_DEPTH_MAX + 1);
     }
 }
