@@ -38,9 +38,13 @@ pub(crate) enum Command {
 /// Which rules judge.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct RuleArgs {
-    /// Rule file or directory in Falco's format, loaded after the default rules; may be repeated.
+    /// Rule file or directory in the format of Falco or of Sigma, loaded after the default rules;
+    /// may be repeated.
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
+    /// Processing pipeline for Sigma rules, in pySigma's format; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Vec<PathBuf>,
     /// Leave out the rules that come with Clew.
     #[arg(long)]
     pub(crate) no_default_rules: bool,

@@ -66,7 +66,15 @@ impl Installation {
     /// When a rule file cannot be read.
     pub(crate) fn choice(&self) -> Result<Choice> {
         let watched = self.config_files.iter().chain(&self.rule_paths).cloned().collect();
-        let files = engine::read_rule_files(&self.rule_paths)?;
+        let mut paths = Vec::new();
+        for path in &self.rule_paths {
+            // Falco does not look into the directories of a directory.
+            match path.is_dir() {
+                true => paths.extend(engine::yaml_files(path)?),
+                false => paths.push(path.clone()),
+            }
+        }
+        let files = engine::read_rule_files(&paths)?;
         Ok(Choice { files, options: self.options(), watched })
     }
 }

@@ -24,7 +24,7 @@ struct Summary {
 pub(super) fn check(args: &PathArgs) -> Result<Exit> {
     let form = Form::of_flag(args.json);
     let files = engine::read_rule_files(&args.paths)?;
-    let loaded = clew_rules::load(&files, &clew_rules::Options::default());
+    let loaded = clew_rules::load(&files, &engine::options(&args.pipeline)?);
     let mut out = BufWriter::new(io::stdout().lock());
     for diagnostic in &loaded.diagnostics {
         match form {

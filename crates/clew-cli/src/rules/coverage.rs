@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use clew_event::attack::{self, Tactic};
-use clew_rules::{Loaded, Options, Status};
+use clew_rules::{Loaded, Status};
 use serde::Serialize;
 
 use super::OurPathArgs;
@@ -47,7 +47,7 @@ type Matrix = BTreeMap<(Option<Tactic>, String), Count>;
 /// Shows the matrix, tactics in the order of ATT&CK.
 pub(super) fn coverage(args: &OurPathArgs) -> Result<Exit> {
     let files = engine::files_or_ours(&args.paths)?;
-    let loaded = clew_rules::load(&files, &Options::default());
+    let loaded = clew_rules::load(&files, &engine::options(&args.pipeline)?);
     let matrix = matrix(&loaded);
     let mut out = BufWriter::new(io::stdout().lock());
     let form = Form::of_flag(args.json);
@@ -136,7 +136,7 @@ fn show(out: &mut impl Write, id: &str, name: &str, count: Count) -> io::Result<
 
 #[cfg(test)]
 mod tests {
-    use clew_rules::{SourceFile, load};
+    use clew_rules::{Options, SourceFile, load};
 
     use super::*;
 

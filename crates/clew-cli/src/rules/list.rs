@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use clew_event::text::escaped;
-use clew_rules::{Options, RuleFacts, Status};
+use clew_rules::{RuleFacts, Status};
 use serde::Serialize;
 
 use super::{OurPathArgs, shortened};
@@ -33,7 +33,7 @@ struct Line<'a> {
 /// Lists the rules in the order of their definition.
 pub(super) fn list(args: &OurPathArgs) -> Result<Exit> {
     let files = engine::files_or_ours(&args.paths)?;
-    let loaded = clew_rules::load(&files, &Options::default());
+    let loaded = clew_rules::load(&files, &engine::options(&args.pipeline)?);
     let mut out = BufWriter::new(io::stdout().lock());
     for facts in &loaded.facts {
         match Form::of_flag(args.json) {

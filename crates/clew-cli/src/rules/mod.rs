@@ -42,6 +42,9 @@ pub(crate) struct PathArgs {
     /// Rule files or directories, in the order in which they are loaded.
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
+    /// Processing pipeline for Sigma rules, in pySigma's format; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Vec<PathBuf>,
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -53,6 +56,9 @@ pub(crate) struct OurPathArgs {
     /// come with Clew].
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Processing pipeline for Sigma rules, in pySigma's format; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Vec<PathBuf>,
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
