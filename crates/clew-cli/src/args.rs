@@ -87,8 +87,9 @@ pub(crate) struct RunArgs {
     pub(crate) rules: RuleArgs,
     /// Take audit records from KIND:TARGET as well; may be repeated.
     ///
-    /// `files:PATH` (a file or a folder) or `kubernetes:ADDRESS:PORT` (an audit webhook), then
-    /// options after commas; docs/intake.md lists them all. A comma that belongs to a value is
+    /// `files:PATH` (a file or a folder), `sqs:URL` or `s3:BUCKET/PREFIX` (CloudTrail in S3) or
+    /// `kubernetes:ADDRESS:PORT` (an audit webhook), then options after commas; docs/intake.md
+    /// lists them all. A comma that belongs to a value is
     /// written twice.
     #[arg(long, value_name = "KIND:TARGET,OPTION=VALUE", conflicts_with = "files")]
     pub(crate) source: Vec<SourceSpec>,

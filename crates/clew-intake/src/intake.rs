@@ -19,7 +19,7 @@ use crate::lateness::Timing;
 use crate::ledger::{Change, Ledger, SEEN_MAX};
 use crate::queue::{Feed, Parcel, Place, QUEUE_BYTES_MAX};
 use crate::spec::{Origin, SourceSpec};
-use crate::{files, receiver};
+use crate::{cloudtrail, files, receiver};
 
 /// Sources of one run; each has a thread.
 pub const SOURCES_MAX: usize = 64;
@@ -281,6 +281,13 @@ fn start(spec: SourceSpec, feed: Feed, ledger: &Ledger) -> Result<JoinHandle<()>
         Origin::Files(path) => {
             let mut watcher = files::Watcher::of(path, ledger.cursors(&name)?);
             builder.spawn(move || watcher.run(&feed)).map_err(thread)
+        }
+        Origin::Queue(spec) => {
+            builder.spawn(move || cloudtrail::queue::run(spec, &feed)).map_err(thread)
+        }
+        Origin::Bucket(spec) => {
+            let cursors = ledger.cursors(&name)?;
+            builder.spawn(move || cloudtrail::bucket::run(spec, cursors, &feed)).map_err(thread)
         }
         Origin::Receiver(spec) => {
             let receiver = receiver::Receiver::open(&name, &spec, feed)?;

@@ -55,7 +55,6 @@ pub(crate) enum Change {
     /// A cursor is no longer needed.
     Forget { key: String },
     /// A message that cannot be read is put aside.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the queues of clouds park"))]
     Park(Parked),
 }
 

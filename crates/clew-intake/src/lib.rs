@@ -2,12 +2,13 @@
 //!
 //! Reading order: [`spec`] (what can be asked for), [`intake`] (the engine's side: taking batches
 //! and committing them), `queue` (the one bounded queue between), `ledger` (what survives a
-//! restart), then the sources: `files`, `receiver`. [`figures`] and `lateness` say how each stands.
+//! restart), then the sources: `files`, `receiver`, `cloudtrail`. [`figures`] and `lateness` say how each stands.
 //!
 //! Invariant: a source moves on only when the caller says that a batch is committed. A kill at any
 //! moment loses nothing, and what is delivered again is known by its id and counted once.
 #![forbid(unsafe_code)]
 
+mod cloudtrail;
 pub mod error;
 pub mod figures;
 mod files;
@@ -18,6 +19,7 @@ pub mod queue;
 mod receiver;
 pub mod spec;
 
+pub use cloudtrail::OBJECT_BYTES_MAX;
 pub use error::{LedgerError, SpecError, StartError};
 pub use figures::SourceFigures;
 pub use intake::{Ack, Committer, Delivered, Intake, Monitor};

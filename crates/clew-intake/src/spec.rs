@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::SpecError;
 
@@ -25,6 +26,47 @@ pub enum Origin {
     Files(PathBuf),
     /// Requests that a program elsewhere makes to us.
     Receiver(ReceiverSpec),
+    /// A queue of SQS that tells of new objects in S3.
+    Queue(QueueSpec),
+    /// A bucket of S3 that is walked through.
+    Bucket(BucketSpec),
+}
+
+/// How AWS is reached; what is not given comes from the environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsSpec {
+    /// The region.
+    pub region: Option<String>,
+    /// Where a stand-in for AWS, or a private endpoint, listens.
+    pub endpoint: Option<String>,
+    /// A file of credentials in AWS's own form.
+    pub credentials: Option<PathBuf>,
+}
+
+/// A queue of SQS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// Its address.
+    pub url: String,
+    /// How it is reached.
+    pub aws: AwsSpec,
+    /// How often a message that cannot be read is taken before it is parked.
+    pub receives: u32,
+}
+
+/// A bucket of S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketSpec {
+    /// Its name.
+    pub bucket: String,
+    /// With what keys begin.
+    pub prefix: String,
+    /// How it is reached.
+    pub aws: AwsSpec,
+    /// How long to wait between two rounds.
+    pub every: Duration,
+    /// The first day that is read, as it stands in keys: `2026/11/24`.
+    pub from: Option<String>,
 }
 
 /// A receiver of HTTP requests.
@@ -54,16 +96,25 @@ impl Origin {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Files(_) => "files",
+            Self::Queue(_) => "sqs",
+            Self::Bucket(_) => "s3",
             Self::Receiver(ReceiverSpec { sender: Sender::Kubernetes { .. }, .. }) => "kubernetes",
         }
     }
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 2] = [
+const KINDS: [(&str, &str, &[&str]); 4] = [
     ("files", "files:PATH", &[]),
+    ("sqs", "sqs:URL", &["region", "endpoint", "credentials", "receives"]),
+    ("s3", "s3:BUCKET[/PREFIX]", &["region", "endpoint", "credentials", "every", "from"]),
     ("kubernetes", "kubernetes:ADDRESS:PORT", &["token", "cert", "key"]),
 ];
+
+/// How often a message is taken before it is parked, where nothing else is asked for.
+const RECEIVES_DEFAULT: u32 = 5;
+/// Seconds between two rounds through a bucket: CloudTrail writes a file each 5 minutes.
+const EVERY_SECONDS_DEFAULT: u32 = 60;
 
 /// Options by name, as they were given.
 struct Options {
@@ -79,6 +130,21 @@ impl Options {
 
     fn path(&mut self, name: &str) -> Option<PathBuf> {
         self.take(name).map(PathBuf::from)
+    }
+
+    fn aws(&mut self) -> AwsSpec {
+        AwsSpec {
+            region: self.take("region"),
+            endpoint: self.take("endpoint"),
+            credentials: self.path("credentials"),
+        }
+    }
+
+    /// A number from 1 up.
+    fn number(&mut self, name: &'static str, default: u32) -> Result<u32, SpecError> {
+        let Some(given) = self.take(name) else { return Ok(default) };
+        let number = given.parse().ok().filter(|number| 0 < *number);
+        number.ok_or(SpecError::Value { name, given, allowed: "a whole number from 1 up" })
     }
 
     fn must(&mut self, option: &'static str, value: &'static str) -> Result<String, SpecError> {
@@ -133,6 +199,11 @@ fn read_options(
 fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecError> {
     let sender = match kind {
         "files" => return Ok(Origin::Files(rest.into())),
+        "sqs" => {
+            let receives = options.number("receives", RECEIVES_DEFAULT)?;
+            return Ok(Origin::Queue(QueueSpec { url: rest.into(), aws: options.aws(), receives }));
+        }
+        "s3" => return bucket(rest, options).map(Origin::Bucket),
         _ => Sender::Kubernetes { token: options.must_path("token")? },
     };
     let address = rest.parse().map_err(|_| SpecError::Value {
@@ -147,6 +218,18 @@ fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecE
         (None, Some(_)) => return Err(options.must_path("cert").err().unwrap_or_else(none)),
     };
     Ok(Origin::Receiver(ReceiverSpec { sender, address, tls }))
+}
+
+fn bucket(rest: &str, options: &mut Options) -> Result<BucketSpec, SpecError> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let every = options.number("every", EVERY_SECONDS_DEFAULT)?;
+    Ok(BucketSpec {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        aws: options.aws(),
+        every: Duration::from_secs(every.into()),
+        from: options.take("from"),
+    })
 }
 
 fn none() -> SpecError {
@@ -185,6 +268,21 @@ mod tests {
         let Origin::Receiver(receiver) = spec.origin else { panic!("no receiver") };
         assert_eq!(receiver.sender, Sender::Kubernetes { token: "/t".into() });
         assert_eq!(receiver.tls, Some(("/c".into(), "/k".into())));
+    }
+
+    #[test]
+    fn clouds_are_reached_as_their_options_say() {
+        let spec =
+            parsed("sqs:https://sqs.eu-west-1.amazonaws.com/1/q,region=eu-west-1,receives=3");
+        let Origin::Queue(queue) = spec.origin else { panic!("no queue") };
+        assert_eq!((queue.receives, queue.aws.region.as_deref()), (3, Some("eu-west-1")));
+        assert_eq!(queue.url, "https://sqs.eu-west-1.amazonaws.com/1/q");
+        let spec = parsed("s3:logs/AWSLogs/,endpoint=http://[::1]:1,every=5,from=2026/11/24");
+        let Origin::Bucket(bucket) = spec.origin else { panic!("no bucket") };
+        assert_eq!((&*bucket.bucket, &*bucket.prefix), ("logs", "AWSLogs/"));
+        assert_eq!(bucket.every, Duration::from_secs(5));
+        assert_eq!(bucket.from.as_deref(), Some("2026/11/24"));
+        assert!(error("sqs:https://q,receives=0").ends_with("allowed is a whole number from 1 up"));
     }
 
     #[test]
