@@ -8,6 +8,7 @@ use clew_engine::RuleRate;
 use clew_intake::SourceSpec;
 use clew_notify::OutputSpec;
 
+use crate::identity::IdentityCommand;
 use crate::rules::RulesCommand;
 
 /// Follows the thread of an attack through a cloud application: sees, knows, tells.
@@ -28,6 +29,11 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Say what Clew can see here, what it is blind to, and how to mend that.
     Doctor(DoctorArgs),
+    /// Say whose a credential is, and what came of it.
+    Identity {
+        #[command(subcommand)]
+        command: IdentityCommand,
+    },
     /// Work with rule files.
     Rules {
         #[command(subcommand)]

@@ -13,6 +13,7 @@ mod args;
 mod doctor;
 mod engine;
 mod falco;
+mod identity;
 mod inlet;
 mod live;
 mod print;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Record(args) => record::record(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Identity { command } => identity::identity(&command),
         Command::Rules { command } => rules::rules(&command),
     };
     match outcome {
