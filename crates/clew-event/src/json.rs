@@ -49,6 +49,8 @@ struct Node {
     /// Number of the first node behind this one and all that is in it.
     next: u32,
     kind: Kind,
+    /// A text with an escape in it, which does not say what it looks like.
+    is_escaped: bool,
 }
 
 /// A record with the index of its values. The first node is the record itself; in an object, keys
@@ -166,8 +168,10 @@ impl<'a> Json<'a> {
     }
 
     fn node(&self, at: usize) -> Node {
+        const NOTHING: Node =
+            Node { start: 0, end: 0, next: 0, kind: Kind::Null, is_escaped: false };
         // A value is only made of an index that exists; a null stands for what cannot be.
-        self.nodes.get(at).copied().unwrap_or(Node { start: 0, end: 0, next: 0, kind: Kind::Null })
+        self.nodes.get(at).copied().unwrap_or(NOTHING)
     }
 }
 
@@ -208,8 +212,14 @@ impl<'j, 'a> Value<'j, 'a> {
     /// What a string says; `None` for other kinds.
     #[must_use]
     pub fn string(self) -> Option<Cow<'a, [u8]>> {
-        let quoted = (self.kind() == Kind::String).then(|| self.raw())?;
-        Some(unescaped(quoted.get(1..quoted.len() - 1).unwrap_or_default()))
+        let node = self.json.node(self.at);
+        let inside = self.inside(node).filter(|_| node.kind == Kind::String)?;
+        Some(if node.is_escaped { unescaped(inside) } else { Cow::Borrowed(inside) })
+    }
+
+    /// What stands between the quotes of a string.
+    fn inside(self, node: Node) -> Option<&'a [u8]> {
+        self.json.text.get(node.start as usize + 1..(node.end as usize).checked_sub(1)?)
     }
 
     /// What a string says, and of any other kind its JSON without blanks.
@@ -284,11 +294,15 @@ impl<'j, 'a> Value<'j, 'a> {
     /// True for a string that says `text`.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        let raw = self.raw();
-        let Some((b'"', rest)) = raw.split_first() else { return false };
-        let inside = rest.strip_suffix(b"\"").unwrap_or_default();
-        inside == text.as_bytes() && !text.contains('\\')
-            || inside.len() != text.len() && *unescaped(inside) == *text.as_bytes()
+        let node = self.json.node(self.at);
+        let Some(inside) = self.inside(node).filter(|_| node.kind == Kind::String) else {
+            return false;
+        };
+        if node.is_escaped {
+            *unescaped(inside) == *text.as_bytes()
+        } else {
+            inside == text.as_bytes()
+        }
     }
 
     fn children(self, of: Kind) -> impl Iterator<Item = Self> {

@@ -137,14 +137,21 @@ impl Parser<'_> {
 
     fn string(&mut self) -> Result<(), JsonError> {
         let mut end = self.at + 1;
+        let mut is_escaped = false;
         loop {
             end += plain_length(self.text.get(end..).unwrap_or_default());
             match self.text.get(end) {
                 Some(b'"') => {
                     self.push(Kind::String, end + 1);
+                    if let Some(node) = self.nodes.last_mut() {
+                        node.is_escaped = is_escaped;
+                    }
                     return Ok(());
                 }
-                Some(b'\\') => end += 2,
+                Some(b'\\') => {
+                    end += 2;
+                    is_escaped = true;
+                }
                 Some(_) => return Err(self.error("a text has an unescaped control character")),
                 None => return Err(self.cut("a text has no end")),
             }
@@ -180,7 +187,8 @@ impl Parser<'_> {
     /// Adds a node from here to `end`, and goes on behind it.
     fn push(&mut self, kind: Kind, end: usize) {
         let next = index(self.nodes.len() + 1);
-        self.nodes.push(Node { start: index(self.at), end: index(end), next, kind });
+        let start = index(self.at);
+        self.nodes.push(Node { start, end: index(end), next, kind, is_escaped: false });
         self.at = end;
     }
 }
