@@ -176,6 +176,10 @@ fn correlations_are_chained_and_rules_behind_them_tell_themselves_where_they_are
     let generating = BURST.to_owned() + "  generate: true\n";
     let expected = ["Failed login 0", "Failed login 1", "Failed login 2", "Burst [2 0 1] user=a 3"];
     check(&generating, &seen()[..3], &expected);
+    let both = format!("{generating}---\n{}", BURST.replace("urst", "ang"));
+    let found = ["Failed login 0", "Failed login 1", "Failed login 2", "Burst [2 0 1] user=a 3"];
+    let expected: Vec<&str> = found.into_iter().chain(["Bang [2 0 1] user=a 3"]).collect();
+    check(&both, &seen()[..3], &expected);
 }
 
 #[test]

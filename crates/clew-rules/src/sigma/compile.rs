@@ -37,7 +37,13 @@ pub(crate) fn compile(nodes: &[Node], pipelines: &[Node], shared: &mut Shared<'_
     let pipelines = pipeline::read(pipelines, shared.report);
     let mut documents = document::read(nodes, shared.report);
     let names = shared.loaded.facts.iter().map(|facts| facts.name.clone()).collect();
-    let mut work = Work { shared, names, unseen: BTreeMap::new(), callable: Vec::new() };
+    let mut work = Work {
+        shared,
+        names,
+        unseen: BTreeMap::new(),
+        callable: Vec::new(),
+        told: BTreeSet::new(),
+    };
     for meta in std::mem::take(&mut documents.refused) {
         work.add_facts(&meta, "", Status::Refused, Vec::new());
     }
@@ -69,6 +75,8 @@ pub(super) enum Way {
 
 pub(super) struct Work<'s, 'a> {
     pub(super) callable: Vec<Callable>,
+    /// Rules that make findings although correlations are about them, by their number.
+    pub(super) told: BTreeSet<u32>,
     pub(super) shared: &'s mut Shared<'a>,
     /// Of rules so far, each once.
     names: BTreeSet<String>,

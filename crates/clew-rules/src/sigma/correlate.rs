@@ -99,9 +99,17 @@ impl Work<'_, '_> {
         }
         let rules = &mut self.shared.loaded.rules;
         let rule = RuleIndex(u32::try_from(rules.rules.len()).unwrap_or(u32::MAX));
-        if !document.generates {
-            let index = |(_, _, way): &(usize, Meta, Way)| way.index();
-            rules.silent.extend(used.iter().filter_map(index).map(|RuleIndex(number)| number));
+        let index = |(_, _, way): &(usize, Meta, Way)| way.index();
+        for RuleIndex(number) in used.iter().filter_map(index) {
+            // One correlation that wants to hear a rule is enough.
+            if document.generates {
+                self.told.insert(number);
+            }
+            if self.told.contains(&number) {
+                rules.silent.remove(&number);
+            } else {
+                rules.silent.insert(number);
+            }
         }
         rules.correlations.push(Correlation {
             rule,
