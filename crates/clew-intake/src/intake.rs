@@ -181,7 +181,7 @@ impl Intake {
         let Decoded { mut events, mut complaints } = decoded;
         let arrived = now();
         let delivered = events.len();
-        events.retain(|event| self.seen.insert(event.id));
+        events.retain(|event| self.seen.insert(delivery(event)));
         shared.take_in(|figures, lateness| {
             figures.queued = figures.queued.saturating_sub(1);
             figures.batches += 1;
@@ -203,7 +203,7 @@ impl Intake {
             complaints.extend(times_off(name, ahead, behind));
             figures.complaints += complaints.len() as u64;
         });
-        let ids = events.iter().map(|event| event.id).collect();
+        let ids = events.iter().map(delivery).collect();
         let ack = Ack {
             source: Arc::clone(name),
             shared: Arc::clone(shared),
@@ -294,6 +294,13 @@ fn start(spec: SourceSpec, feed: Feed, ledger: &Ledger) -> Result<JoinHandle<()>
             builder.spawn(move || receiver.run()).map_err(thread)
         }
     }
+}
+
+/// By what a record that is delivered again is known. The stages of one request to an API server
+/// share their event's id, and each of them is taken.
+fn delivery(event: &Event) -> EventId {
+    let stage = event.api_call().map(|call| call.stage).unwrap_or_default();
+    EventId(event.id.0.wrapping_add(stage as u128))
 }
 
 /// Complaints about events whose time cannot be; the events are judged all the same.

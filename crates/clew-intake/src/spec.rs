@@ -88,6 +88,13 @@ pub enum Sender {
         /// File that holds the token.
         token: PathBuf,
     },
+    /// An API destination of EventBridge: the key of its connection, in a header of its own.
+    EventBridge {
+        /// Name of the header.
+        header: String,
+        /// File that holds the key.
+        token: PathBuf,
+    },
 }
 
 impl Origin {
@@ -99,16 +106,20 @@ impl Origin {
             Self::Queue(_) => "sqs",
             Self::Bucket(_) => "s3",
             Self::Receiver(ReceiverSpec { sender: Sender::Kubernetes { .. }, .. }) => "kubernetes",
+            Self::Receiver(ReceiverSpec { sender: Sender::EventBridge { .. }, .. }) => {
+                "eventbridge"
+            }
         }
     }
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 4] = [
+const KINDS: [(&str, &str, &[&str]); 5] = [
     ("files", "files:PATH", &[]),
     ("sqs", "sqs:URL", &["region", "endpoint", "credentials", "receives"]),
     ("s3", "s3:BUCKET[/PREFIX]", &["region", "endpoint", "credentials", "every", "from"]),
     ("kubernetes", "kubernetes:ADDRESS:PORT", &["token", "cert", "key"]),
+    ("eventbridge", "eventbridge:ADDRESS:PORT", &["token", "header", "cert", "key"]),
 ];
 
 /// How often a message is taken before it is parked, where nothing else is asked for.
@@ -204,6 +215,10 @@ fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecE
             return Ok(Origin::Queue(QueueSpec { url: rest.into(), aws: options.aws(), receives }));
         }
         "s3" => return bucket(rest, options).map(Origin::Bucket),
+        "eventbridge" => {
+            let header = options.take("header").unwrap_or_else(|| "x-api-key".to_owned());
+            Sender::EventBridge { header, token: options.must_path("token")? }
+        }
         _ => Sender::Kubernetes { token: options.must_path("token")? },
     };
     let address = rest.parse().map_err(|_| SpecError::Value {

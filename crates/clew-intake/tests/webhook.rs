@@ -146,6 +146,27 @@ fn a_full_queue_asks_to_come_again_and_a_long_body_is_refused() {
 }
 
 #[test]
+fn what_event_bridge_sends_is_known_by_the_key_in_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("key"), "a-key").unwrap();
+    let key = folder.path().join("key");
+    let source = format!("eventbridge:127.0.0.1:0,header=x-clew,token={}", key.display());
+    let mut run = Run::start(&[&source], folder.path());
+    let address = run.address();
+    let body = format!(r#"{{"version":"0","source":"aws.iam","detail":{}}}"#, common::record("a"));
+    let client = thread::spawn(move || {
+        let send = |name: &str, key: &str| {
+            agent().post(&address).header(name, key).send(&body).unwrap().status().as_u16()
+        };
+        [("x-clew", "a-ke"), ("authorization", "Bearer a-key"), ("x-clew", "a-key")]
+            .map(|(name, key)| send(name, key))
+    });
+    run.until_events(1);
+    assert_eq!(client.join().unwrap(), [401, 401, 200]);
+    assert_eq!((run.names(), run.figures().refused), (vec!["a".to_owned()], 2));
+}
+
+#[test]
 fn every_body_that_an_api_server_sent_is_taken() {
     let Some(path) = shared("k8s-audit-1.36/webhook-bodies.jsonl") else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -13,19 +13,16 @@ pub(super) enum Guard {
     /// The hash of a bearer token. Hashes are compared in constant time, and their comparison does
     /// not even tell the token's length.
     Token(blake3::Hash),
+    /// The same for a key in a header of that name.
+    Key(String, blake3::Hash),
 }
 
 impl Guard {
     pub(super) fn of(name: &str, sender: &Sender) -> Result<Self, StartError> {
         match sender {
-            Sender::Kubernetes { token } => {
-                let text = read(name, token)?;
-                let text = text.trim();
-                if text.is_empty() {
-                    let (name, path) = (name.to_owned(), token.clone());
-                    return Err(StartError::Content { name, path, expected: "token" });
-                }
-                Ok(Self::Token(blake3::hash(text.as_bytes())))
+            Sender::Kubernetes { token } => secret(name, token).map(Self::Token),
+            Sender::EventBridge { header, token } => {
+                Ok(Self::Key(header.clone(), secret(name, token)?))
             }
         }
     }
@@ -35,8 +32,22 @@ impl Guard {
             Self::Token(expected) => {
                 bearer(headers).is_some_and(|token| blake3::hash(token.as_bytes()) == *expected)
             }
+            Self::Key(name, expected) => {
+                headers.get(name).is_some_and(|key| blake3::hash(key.as_bytes()) == *expected)
+            }
         }
     }
+}
+
+/// The hash of what a file holds.
+fn secret(name: &str, path: &Path) -> Result<blake3::Hash, StartError> {
+    let text = read(name, path)?;
+    let text = text.trim();
+    if text.is_empty() {
+        let (name, path) = (name.to_owned(), path.to_owned());
+        return Err(StartError::Content { name, path, expected: "token" });
+    }
+    Ok(blake3::hash(text.as_bytes()))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
