@@ -20,14 +20,15 @@
 #define NAME_WORDS 5
 #define NAME_INLINE_MAX (NAME_WORDS * 8 - 1)
 
-/* What an open is known by → generation in which it was found quiet (`QUIET_*`). Written by user
- * space; when full the entry least used goes, and is asked for again. A change of rules raises the
- * generation in `config`, so that entries of before count no more. */
+/* What an open is known by → generation in which it was found quiet, and how often it was kept
+ * back. Written by user space, counted here; when full the entry least used goes with its count,
+ * and is asked for again. A change of rules raises the generation in `config`, so that entries of
+ * before hold no more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct clew_quiet_key);
-	__type(value, u32);
+	__type(value, struct clew_quiet_mark);
 } quiet SEC(".maps");
 
 /* A key under construction. Names are stored in whole words, so one may reach over its end. */
@@ -141,13 +142,15 @@ static __always_inline bool is_quiet(u32 syscall, u32 flags, struct file *file, 
 	s->key.flags = flags & (O_ACCMODE | O_DIRECTORY);
 	if (!put_key_path((u8 *)s->key.path, bpf_get_current_task_btf(), file))
 		return false;
-	u32 *mark = bpf_map_lookup_elem(&quiet, &s->key);
-	if (!mark || *mark >> 1 != set->quiet_generation)
+	struct clew_quiet_mark *mark = bpf_map_lookup_elem(&quiet, &s->key);
+	if (!mark || mark->generation >> 1 != set->quiet_generation)
 		return false;
-	if (*mark & QUIET_UNLESS_CLIMBING && is_climbing(s->given, sizeof(s->given), given))
+	if (mark->generation & QUIET_UNLESS_CLIMBING && is_climbing(s->given, sizeof(s->given), given))
 		return false;
 	struct clew_counts *count = bpf_map_lookup_elem(&counts, &zero);
-	if (count)
-		__sync_fetch_and_add(&count->quieted[KIND_FILE], 1);
-	return count;
+	if (!count)
+		return false;
+	__sync_fetch_and_add(&count->quieted[KIND_FILE], 1);
+	__sync_fetch_and_add(&mark->count, 1);
+	return true;
 }

@@ -559,6 +559,17 @@ _Static_assert(__builtin_offsetof(struct clew_quiet_key, syscall) == 0, "syscall
 _Static_assert(__builtin_offsetof(struct clew_quiet_key, flags) == 4, "flags");
 _Static_assert(__builtin_offsetof(struct clew_quiet_key, path) == 8, "path");
 
+/* What is remembered of a quiet open. */
+struct clew_quiet_mark {
+	/* Generation in which it was found quiet, above `QUIET_UNLESS_CLIMBING`. */
+	__u32 generation;
+	/* Times that it was kept back since it was marked; it wraps. */
+	__u32 count;
+};
+_Static_assert(sizeof(struct clew_quiet_mark) == 8, "clew_quiet_mark");
+_Static_assert(__builtin_offsetof(struct clew_quiet_mark, generation) == 0, "generation");
+_Static_assert(__builtin_offsetof(struct clew_quiet_mark, count) == 4, "count");
+
 /* What one CPU counted since the sensor began. */
 struct clew_counts {
 	/* Next value of `header.sequence`. */

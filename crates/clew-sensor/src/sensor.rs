@@ -20,7 +20,7 @@ use crate::containers::{self, RuntimeStatus, Watcher};
 use crate::dns::Dns;
 use crate::losses::{Losses, Totals};
 use crate::order::Order;
-use crate::quiet::Quiet;
+use crate::quiet::{Quiet, Quieted};
 use crate::rings::{Clock, Rings, Wait};
 use crate::sys::Ring;
 use crate::tier::{self, RingSizes, T0, T0s};
@@ -40,6 +40,9 @@ const _: () = assert!(2 * RECORD_BYTES_MAX < RING_BYTES_MIN as usize, "a record 
 
 /// How often losses are told.
 const LOSSES_SPAN_NS: u64 = 1_000_000_000;
+
+/// Niceness of the thread that starts the sensor, and reads its rings.
+const NICENESS: i32 = -10;
 
 /// How long bulk records may gather while there is a flow of them.
 const GATHER_SPAN: Duration = Duration::from_millis(2);
@@ -166,6 +169,8 @@ impl Sensor {
         let mut t0s = loaded.ok();
         let dns = Dns::load(&t0);
         let clock = Clock;
+        // Records wait in rings of fixed size, so whoever reads them goes first, where it may.
+        rustix::process::setpriority_process(None, NICENESS).ok();
         let hierarchy = Hierarchy::detect();
         configure(&t0, &hierarchy, settings)?;
         // Numbers go on where an earlier run in this boot cannot have come: no CPU makes more
@@ -256,6 +261,12 @@ impl Sensor {
         if let Some(quiet) = &mut self.quiet {
             quiet.learn(event, verdict);
         }
+    }
+
+    /// What the kernel kept back since it was last told, of at most `marks_max` marks; the next
+    /// call goes on behind them.
+    pub fn take_quieted(&mut self, marks_max: usize) -> Vec<Quieted> {
+        self.quiet.as_mut().map(|quiet| quiet.take_counts(marks_max)).unwrap_or_default()
     }
 
     /// Adds what happened to `events`, in order of time; waits up to `timeout` for something.

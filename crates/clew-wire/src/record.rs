@@ -315,6 +315,14 @@ records! {
         path: [u64; 15],
     }
 
+    /// What is remembered of a quiet open.
+    struct QuietMark = "clew_quiet_mark" {
+        /// Generation in which it was found quiet, above `QUIET_UNLESS_CLIMBING`.
+        generation: u32,
+        /// Times that it was kept back since it was marked; it wraps.
+        count: u32,
+    }
+
     /// What one CPU counted since the sensor began.
     struct Counts = "clew_counts" {
         /// Next value of `header.sequence`.

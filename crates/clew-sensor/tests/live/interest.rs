@@ -105,6 +105,11 @@ fn an_open_found_quiet_is_counted_and_kept_back_until_the_interest_is_set_again(
     let before = sensor.totals().quieted[kind];
     assert_eq!(round(&mut sensor, 2), all[1..]);
     assert_eq!(sensor.totals().quieted[kind], before + 1);
+    let told: Vec<_> = sensor.take_quieted(usize::MAX);
+    let told: Vec<_> =
+        told.iter().map(|kept| (kept.path.to_string(), kept.flags, kept.count)).collect();
+    assert_eq!(told, [(quiet.clone(), 0, 1)]);
+    assert_eq!(sensor.take_quieted(usize::MAX), []);
     sensor.set_interest(&InterestSet::everything()).expect("the kernel takes it");
     assert_eq!(round(&mut sensor, 3), all);
     assert_eq!(round(&mut sensor, 4), all[1..]);
