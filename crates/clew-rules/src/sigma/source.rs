@@ -139,6 +139,17 @@ const OF_CONNECTION: &[(&str, Named)] = &[
     ("User", Named::Id(F::UserName)),
     ("ProcessId", Named::Id(F::ProcPid)),
 ];
+const OF_DNS: &[(&str, Named)] = &[
+    ("query", Named::Id(F::DnsName)),
+    ("QueryName", Named::Id(F::DnsName)),
+    ("record_type", Named::Id(F::DnsType)),
+    ("answer", Named::Id(F::DnsAnswers)),
+    ("QueryResults", Named::Id(F::DnsAnswers)),
+    ("Image", Named::Id(F::ProcExepath)),
+    ("CommandLine", Named::Id(F::ProcExeline)),
+    ("User", Named::Id(F::UserName)),
+    ("ProcessId", Named::Id(F::ProcPid)),
+];
 const OF_AUDITD: &[(&str, Named)] = &[
     ("type", Named::Types(AUDIT_TYPES)),
     ("SYSCALL", Named::Id(F::EvtType)),
@@ -259,6 +270,13 @@ const CONNECTION: Target = Target {
     names: Names::Table(OF_CONNECTION),
     ..PROCESS
 };
+const DNS: Target = Target {
+    types: &[E::Dns],
+    only: Only::All,
+    shown: &["query", "record_type", "Image"],
+    names: Names::Table(OF_DNS),
+    ..PROCESS
+};
 const AUDITD: Target =
     Target { types: &[], shown: &["exe", "name"], names: Names::Table(OF_AUDITD), ..PROCESS };
 
@@ -284,6 +302,7 @@ pub(super) fn target(log: &LogSource) -> Result<Target, &'static str> {
         ("file_delete", "linux", "") => Ok(DELETION),
         ("network_connection", "linux", "") => Ok(CONNECTION),
         ("", "linux", "auditd") => Ok(AUDITD),
+        ("dns", "", "") | ("dns_query", "linux", "") => Ok(DNS),
         _ => Err(unseen(category, product, service)),
     }
 }
@@ -291,7 +310,6 @@ pub(super) fn target(log: &LogSource) -> Result<Target, &'static str> {
 fn unseen(category: &str, product: &str, service: &str) -> &'static str {
     match (category, product, service) {
         (_, "windows" | "macos", _) => "Clew watches Linux",
-        ("dns_query" | "dns", ..) => "names that are asked for have no fields yet",
         ("webserver" | "proxy", ..) | (_, "apache" | "nginx", _) => "requests have no fields yet",
         (_, "azure", _) => "alerts of Entra ID Protection and PIM are not read",
         (_, "github", _) => "of GitHub its webhooks are read, not its audit log",
