@@ -21,6 +21,7 @@ use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use clew_event::control_plane::CallStage;
 use clew_event::{Event, Finding, Story};
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
@@ -259,11 +260,29 @@ fn insert_story(transaction: &Transaction<'_>, story: &Story) -> Result<(), RowE
 }
 
 fn insert_event(transaction: &Transaction<'_>, event: &Event) -> Result<(), RowError> {
-    let sql = "INSERT OR IGNORE INTO event (id, time, body) VALUES (?, ?, ?)";
+    let sql = "INSERT INTO event (id, time, body, told) VALUES (?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET time = excluded.time, body = excluded.body,
+            told = excluded.told
+        WHERE event.told < excluded.told";
     let body = serde_json::to_string(event)?;
-    let row = params![event.id.to_string(), schema::time_column(event.time), body];
-    transaction.prepare_cached(sql)?.execute(row)?;
+    let time = schema::time_column(event.time);
+    transaction.prepare_cached(sql)?.execute(params![
+        event.id.to_string(),
+        time,
+        body,
+        told(event)
+    ])?;
     Ok(())
+}
+
+/// How much an event tells of its call: the parts of one call share their id, and the part that
+/// tells most is kept, in whatever order they come.
+fn told(event: &Event) -> u8 {
+    match event.api_call().map(|call| call.stage) {
+        None | Some(CallStage::Received) => 0,
+        Some(CallStage::Started) => 1,
+        Some(CallStage::Complete | CallStage::Failed) => 2,
+    }
 }
 
 /// A size as SQLite holds it.

@@ -12,7 +12,8 @@ const APPLICATION_ID: i64 = 0x434c_4557;
 
 /// Each step leads from the version of its place to the next. Never changed once released; a new
 /// one is added at the end.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE finding (
         id   TEXT PRIMARY KEY,
         time INTEGER NOT NULL,           -- nanoseconds since the Unix epoch, as everywhere
@@ -57,7 +58,11 @@ const MIGRATIONS: &[&str] = &["
         size_bytes INTEGER NOT NULL,
         packed     BLOB NOT NULL         -- zstd
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 0;  -- how much it tells of its call
+",
+];
 
 /// Settings of the writing connection. A commit survives a crash of the program; only a crash of
 /// the machine may take the last ones (`synchronous = NORMAL`), and never the file.

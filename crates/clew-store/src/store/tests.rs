@@ -4,8 +4,9 @@ use std::error::Error as _;
 use std::fs;
 use std::time::Duration;
 
+use clew_event::control_plane::{ApiCall, CallStage};
 use clew_event::story::Severity;
-use clew_event::{EventId, FindingId, StoryId, TimestampNs};
+use clew_event::{EventId, EventKind, FindingId, StoryId, TimestampNs};
 
 use super::reader::STORIES_MAX;
 use super::*;
@@ -40,6 +41,26 @@ fn what_was_put_survives_a_restart() -> Outcome {
     let raw = store.event_json(EventId(1))?.ok_or("no event")?;
     assert_eq!(serde_json::from_str::<Event>(&raw)?, event);
     assert_eq!(store.load_snapshot()?.as_deref(), Some(&b"later state"[..]));
+    Ok(())
+}
+
+#[test]
+fn of_the_parts_of_one_call_the_one_that_tells_most_is_kept() -> Outcome {
+    let part = |number, stage| {
+        let call = Box::new(ApiCall { stage, ..ApiCall::default() });
+        Event { kind: EventKind::KubernetesApi(call), ..file_event(number, 5, "") }
+    };
+    let folder = tempfile::tempdir()?;
+    let mut store = Store::open(folder.path())?;
+    let stages = [CallStage::Received, CallStage::Started, CallStage::Complete];
+    let events: Vec<_> = stages.iter().map(|stage| part(1, *stage)).collect();
+    store.put_events(&events)?;
+    let raw = store.event_json(EventId(1))?.ok_or("no event")?;
+    assert_eq!(serde_json::from_str::<Event>(&raw)?, part(1, CallStage::Complete));
+    let events: Vec<_> = stages.iter().rev().map(|stage| part(2, *stage)).collect();
+    store.put_events(&events)?;
+    let raw = store.event_json(EventId(2))?.ok_or("no event")?;
+    assert_eq!(serde_json::from_str::<Event>(&raw)?, part(2, CallStage::Complete));
     Ok(())
 }
 
