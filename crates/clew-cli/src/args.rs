@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clew_engine::RuleRate;
+use clew_event::Semantics;
 use clew_intake::SourceSpec;
 use clew_notify::OutputSpec;
 
@@ -74,6 +75,15 @@ pub(crate) struct RuleArgs {
 pub(crate) enum Compat {
     /// Falco 0.45.
     Falco,
+}
+
+impl Compat {
+    /// Who is followed.
+    pub(crate) const fn semantics(self) -> Semantics {
+        match self {
+            Self::Falco => Semantics::Falco,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -209,6 +209,16 @@ impl Report {
         self.add(Severity::Warning, problem);
     }
 
+    /// What the first error at or behind a place of that file says.
+    pub(crate) fn first_error_from(&self, place: Place) -> Option<&str> {
+        let is_meant = |entry: &&Entry| {
+            let is_there = entry.place.file == place.file && place.line <= entry.place.line;
+            is_there && entry.severity == Severity::Error
+        };
+        let first = self.entries.iter().filter(is_meant).min_by_key(|entry| entry.place);
+        first.map(|entry| entry.message.as_str())
+    }
+
     fn add(&mut self, severity: Severity, problem: Problem) {
         let Problem { code, place, message, help } = problem;
         self.entries.push(Entry { place, severity, code, message, help });

@@ -3,26 +3,29 @@
 //! The compiled engine folds, shares and reorders; its verdicts have no shape that an author would
 //! know. So the condition is compiled once more as it is written: macros stay named, exceptions
 //! stand where they were put in, and every part is judged, also behind the one that decided. Only
-//! the comparisons themselves are the engine's; a property test holds that both always agree.
+//! the comparisons themselves are the engine's; property tests hold that both always agree.
+//!
+//! Of a correlation rule is explained whether it counts the event: what it has counted before no
+//! single event tells.
+
+mod falco;
 
 use std::fmt;
 
-use clew_event::text::escaped;
-use clew_event::{FieldSource, Priority, Semantics};
+use clew_event::{EventType, FieldSource, Priority};
 use serde::Serialize;
 
-use crate::collect::{Collected, SOURCES};
-use crate::compile::{Compiler, Findings, Macros, Pool, syntax_problem};
-use crate::condition::{Check, Expr, Right, Test, parse};
-use crate::diagnostic::{Problem, Report};
-use crate::fields::Registry;
-use crate::items::{RuleItem, with_exceptions};
+use crate::collect::Collected;
+use crate::compile::Pool;
+use crate::diagnostic::{Code, Problem, Report};
 use crate::judge::evaluate::Cache;
-use crate::judge::graph::{GRAPH_DEPTH_MAX, Node, PredicateId};
+use crate::judge::graph::{Graph, Node, NodeId};
+use crate::judge::predicate::Extract;
 use crate::judge::program::{Parts, Program};
-use crate::load::{SourceFile, collect};
-use crate::output::shown;
-use crate::substitute::Lists;
+use crate::load::{Options, SourceFile, collect, collect_pipelines};
+use crate::output::{ABSENT, shown};
+use crate::rule_set::{has_failed, is_exec};
+use crate::sigma;
 use crate::traced::Place;
 
 /// Most parts of an explained condition, macros counted where they are used: macros that name one
@@ -62,6 +65,11 @@ pub struct Explainer {
     name: String,
     priority: Priority,
     source: String,
+    /// What it asks for that Clew does not provide yet, in ascending order.
+    missing: Vec<String>,
+    /// Whether it judges an `execve` that failed.
+    judges_failed_execs: bool,
+    graph: Graph,
     program: Program,
     root: Part,
 }
@@ -80,6 +88,12 @@ pub enum PartKind {
     Macro,
     /// One comparison.
     Check,
+    /// A search of a Sigma rule by its name: all its parts have to hold.
+    Search,
+    /// A rule that a correlation is about: all its parts have to hold.
+    Rule,
+    /// A correlation: it counts the event where one part holds.
+    Correlation,
 }
 
 /// A part of a condition with its verdict for one event.
@@ -87,7 +101,8 @@ pub enum PartKind {
 pub struct Explained {
     /// What it is.
     pub kind: PartKind,
-    /// A comparison as it is written, lists put in; the name of a macro; else empty.
+    /// A comparison as it is written, lists put in; the name of a macro, search or rule; words
+    /// such as `1 of sel*`; what a correlation counts; else empty.
     pub text: String,
     /// True where it holds for the event.
     pub holds: bool,
@@ -110,72 +125,78 @@ pub struct Explained {
 
 /// A part of a condition before any event.
 #[derive(Debug)]
-struct Part {
-    kind: PartKind,
-    text: String,
-    test: Decided,
-    note: String,
-    place: (String, u32),
-    parts: Vec<Self>,
+pub(crate) struct Part {
+    pub kind: PartKind,
+    pub text: String,
+    pub test: Decided,
+    /// Whose value is shown: that of the first one that has any.
+    pub values: Vec<Extract>,
+    pub note: String,
+    pub place: (String, u32),
+    pub parts: Vec<Self>,
 }
 
-/// How a comparison is decided.
+/// How a part is decided.
 #[derive(Clone, Copy, Debug)]
-enum Decided {
-    /// By its parts.
+pub(crate) enum Decided {
     ByParts,
-    /// Always so, whatever the event.
-    Always(bool),
-    ByPredicate(PredicateId),
+    ByNode(NodeId),
+}
+
+/// A rule taken apart, with what it is about.
+pub(crate) struct TakenApart {
+    pub name: String,
+    pub priority: Priority,
+    pub source: String,
+    pub missing: Vec<String>,
+    pub judges_failed_execs: bool,
+    pub root: Part,
+}
+
+impl Part {
+    /// One that is nothing but its parts.
+    pub(crate) fn whole(kind: PartKind, parts: Vec<Self>) -> Self {
+        let (text, note, place) = (String::new(), String::new(), (String::new(), 0));
+        Self { kind, text, test: Decided::ByParts, values: Vec::new(), note, place, parts }
+    }
 }
 
 impl Explainer {
     /// Compiles the condition of rule `name` of these files, later ones changing earlier ones.
     ///
+    /// A Sigma rule is found by its title, its id or its name.
+    ///
     /// # Errors
     /// [`NotExplained`] where no rule has that name, or it has a mistake.
     pub fn new(files: &[SourceFile], name: &str) -> Result<Self, NotExplained> {
-        Self::following(files, name, Semantics::Clew)
+        Self::following(files, name, &Options::default())
     }
 
-    /// The same, as it is read where Clew or Falco is followed.
+    /// The same, with pipelines, and read as Clew or Falco does.
     ///
     /// # Errors
     /// As [`Explainer::new`].
     pub fn following(
         files: &[SourceFile],
         name: &str,
-        semantics: Semantics,
+        options: &Options,
     ) -> Result<Self, NotExplained> {
         let mut report = Report::default();
-        let collected = collect(files, &mut report);
-        let Some(rule) = collected.rules.get(name) else { return Err(no_such(&collected, name)) };
-        let mut lists = Lists::new(&collected, semantics, &mut report);
-        let mut macros = Macros::new(&collected, &mut lists, &mut report);
-        let mistake = |problem: Problem| NotExplained::HasMistake(problem.message);
-        let expr = expr(rule, semantics, &mut lists).map_err(mistake)?;
+        let mut collected = collect(files, &mut report);
+        collect_pipelines(&options.pipelines, &mut collected, &mut report);
         let mut pool = Pool::default();
-        let file_names = files.iter().map(|file| file.name.clone()).collect();
-        let mut builder = Builder {
-            compiler: Compiler {
-                registry: &Registry::new(),
-                source: &rule.source,
-                pool: &mut pool,
-                macros: &mut macros,
-                findings: Findings::default(),
-                depth: 0,
-            },
-            file_names,
-            open: Vec::new(),
-            part_count: 0,
-            depth: 0,
+        let taken = match collected.rules.get(name) {
+            Some(rule) => {
+                falco::take_apart(rule, &collected, options.semantics, &mut pool, &mut report)
+                    .map_err(|problem| NotExplained::HasMistake(problem.message))?
+            }
+            None => sigma::take_apart(name, &collected, options.semantics, &mut pool)?,
         };
-        let root = builder.part(&expr).map_err(mistake)?;
         let Pool { graph, predicates, slots, .. } = pool;
-        let parts = Parts { graph, predicates, slots, rules: Vec::new() };
+        let parts = Parts { graph: Graph::default(), predicates, slots, rules: Vec::new() };
         let program = Program::new(parts, &|_, _| None);
-        let (name, source) = (rule.name.text.clone(), rule.source.clone());
-        Ok(Self { name, priority: rule.priority, source, program, root })
+        let TakenApart { name, priority, source, missing, judges_failed_execs, root } = taken;
+        Ok(Self { name, priority, source, missing, judges_failed_execs, graph, program, root })
     }
 
     /// Name of the rule.
@@ -190,10 +211,26 @@ impl Explainer {
         self.priority
     }
 
-    /// Source of the events it is for.
+    /// Why such an event is not judged by the rule, whatever its condition says.
     #[must_use]
-    pub fn source(&self) -> &str {
-        &self.source
+    pub fn not_judged<F: FieldSource>(
+        &self,
+        event_type: EventType,
+        source: &str,
+        fields: &F,
+    ) -> Option<String> {
+        let ours = &self.source;
+        if !ours.is_empty() && ours != source {
+            return Some(format!("it is for events of `{ours}`, and this one is of `{source}`"));
+        }
+        if !self.missing.is_empty() {
+            return Some(format!("it does not run here: it needs {}", self.missing.join(", ")));
+        }
+        (!self.judges_failed_execs && is_exec(event_type) && has_failed(fields)).then(|| {
+            "the call put no program in place, and the condition does not ask how calls end; \
+             Falco judges it"
+                .to_owned()
+        })
     }
 
     /// Judges every part for one event.
@@ -209,27 +246,38 @@ impl Explainer {
     fn judged<F: FieldSource>(&self, part: &Part, cache: &mut Cache<'_, F>) -> Explained {
         let parts: Vec<Explained> =
             part.parts.iter().map(|part| self.judged(part, cache)).collect();
-        let mut value = None;
         let holds = match part.test {
-            Decided::Always(holds) => holds,
-            Decided::ByPredicate(id) => match self.program.predicate(id) {
-                Some(predicate) => {
-                    value = Some(shown(Some(&predicate.left), &self.program, cache));
-                    predicate.holds(cache)
-                }
-                None => false,
-            },
+            Decided::ByNode(node) => self.node(node, cache),
             Decided::ByParts => match part.kind {
-                PartKind::And | PartKind::Macro | PartKind::Check => {
-                    parts.iter().all(|part| part.holds)
-                }
-                PartKind::Or => parts.iter().any(|part| part.holds),
+                PartKind::And
+                | PartKind::Macro
+                | PartKind::Check
+                | PartKind::Search
+                | PartKind::Rule => parts.iter().all(|part| part.holds),
+                PartKind::Or | PartKind::Correlation => parts.iter().any(|part| part.holds),
                 PartKind::Not => parts.iter().all(|part| !part.holds),
             },
         };
+        let mut values = part.values.iter().map(|left| shown(Some(left), &self.program, cache));
+        let first = values.next();
+        let value = first.map(|first| match first.as_str() {
+            ABSENT => values.find(|value| value != ABSENT).unwrap_or(first),
+            _ => first,
+        });
         let (file, line) = part.place.clone();
         let (kind, text, note) = (part.kind, part.text.clone(), part.note.clone());
         Explained { kind, text, holds, decides: false, value, note, file, line, parts }
+    }
+
+    /// Recursion is bounded by `GRAPH_DEPTH_MAX`.
+    fn node<F: FieldSource>(&self, id: NodeId, cache: &mut Cache<'_, F>) -> bool {
+        match self.graph.node(id) {
+            Node::Constant(holds) => *holds,
+            Node::Predicate(id) => self.program.predicate(*id).is_some_and(|it| it.holds(cache)),
+            Node::Not(inner) => !self.node(*inner, cache),
+            Node::All(parts) => parts.iter().all(|part| self.node(*part, cache)),
+            Node::Any(parts) => parts.iter().any(|part| self.node(*part, cache)),
+        }
     }
 }
 
@@ -237,22 +285,26 @@ impl Explainer {
 fn mark(part: &mut Explained) {
     part.decides = true;
     let holds = part.holds;
-    match (part.kind, holds) {
-        (PartKind::And, false) => {
-            part.parts.iter_mut().find(|part| !part.holds).into_iter().for_each(mark);
-        }
-        (PartKind::Or, true) => {
-            part.parts.iter_mut().find(|part| part.holds).into_iter().for_each(mark);
-        }
-        (PartKind::And | PartKind::Or | PartKind::Not | PartKind::Macro | PartKind::Check, _) => {
-            part.parts.iter_mut().for_each(mark);
-        }
+    let is_one_enough = match part.kind {
+        PartKind::And | PartKind::Search | PartKind::Rule => !holds,
+        PartKind::Or | PartKind::Correlation => holds,
+        PartKind::Not | PartKind::Macro | PartKind::Check => false,
+    };
+    if is_one_enough {
+        part.parts.iter_mut().find(|part| part.holds == holds).into_iter().for_each(mark);
+    } else {
+        part.parts.iter_mut().for_each(mark);
     }
 }
 
-fn no_such(collected: &Collected, name: &str) -> NotExplained {
+/// The answer where no rule has the name: those that are near.
+pub(crate) fn no_such<'a>(
+    collected: &'a Collected,
+    titles: impl Iterator<Item = &'a str> + Clone,
+    name: &str,
+) -> NotExplained {
     let wanted = name.to_lowercase();
-    let names = || collected.rules.iter().map(|rule| rule.name.text.as_str());
+    let names = || collected.rules.iter().map(|rule| rule.name.text.as_str()).chain(titles.clone());
     let contains = |other: &&str| other.to_lowercase().contains(&wanted);
     let mut near: Vec<String> = names().filter(contains).map(str::to_owned).collect();
     if near.is_empty() {
@@ -262,125 +314,10 @@ fn no_such(collected: &Collected, name: &str) -> NotExplained {
     NotExplained::NoSuchRule(near)
 }
 
-/// The condition's tree, with exceptions and lists put in.
-fn expr(rule: &RuleItem, semantics: Semantics, lists: &mut Lists) -> Result<Expr, Problem> {
-    if !SOURCES.contains(&rule.source.as_str()) {
-        let message = format!("source `{}` is not known", rule.source);
-        return Err(Problem::new(crate::Code::UnknownSource, rule.name.place, message));
-    }
-    let condition = with_exceptions(&rule.condition, &rule.exceptions, semantics)?;
-    parse(&lists.substitute(&condition)?).map_err(syntax_problem)
-}
-
-struct Builder<'a> {
-    compiler: Compiler<'a>,
-    file_names: Vec<String>,
-    /// Macros that are being taken apart.
-    open: Vec<String>,
-    /// At most [`EXPLAINED_PARTS_MAX`].
-    part_count: usize,
-    /// Parts entered and not left; at most `GRAPH_DEPTH_MAX`, which bounds the stack.
-    depth: u16,
-}
-
-impl Builder<'_> {
-    fn part(&mut self, expr: &Expr) -> Result<Part, Problem> {
-        self.part_count += 1;
-        if EXPLAINED_PARTS_MAX < self.part_count || GRAPH_DEPTH_MAX <= self.depth {
-            let message = format!(
-                "with its macros it has over {EXPLAINED_PARTS_MAX} parts, or is over \
-                 {GRAPH_DEPTH_MAX} deep"
-            );
-            return Err(Problem::new(crate::Code::ConditionLimit, Place::default(), message));
-        }
-        self.depth += 1;
-        let part = self.inner(expr);
-        self.depth -= 1;
-        part
-    }
-
-    fn inner(&mut self, expr: &Expr) -> Result<Part, Problem> {
-        match expr {
-            Expr::And(parts) => self.whole(PartKind::And, parts),
-            Expr::Or(parts) => self.whole(PartKind::Or, parts),
-            Expr::Not(part) => self.whole(PartKind::Not, std::slice::from_ref(part)),
-            Expr::Macro(name, place) => self.macro_part(name, *place),
-            Expr::Check(check) => self.check(expr, check),
-        }
-    }
-
-    fn whole(&mut self, kind: PartKind, parts: &[Expr]) -> Result<Part, Problem> {
-        let parts = parts.iter().map(|part| self.part(part)).collect::<Result<_, _>>()?;
-        let (text, note, place) = (String::new(), String::new(), (String::new(), 0));
-        Ok(Part { kind, text, test: Decided::ByParts, note, place, parts })
-    }
-
-    fn macro_part(&mut self, name: &str, place: Place) -> Result<Part, Problem> {
-        let expr = self.compiler.macros.expr(name);
-        let Some(expr) = expr.filter(|_| !self.open.iter().any(|open| open == name)) else {
-            let message = format!("macro `{name}` cannot be used");
-            return Err(Problem::new(crate::Code::BrokenMacro, place, message));
-        };
-        self.open.push(name.to_owned());
-        let part = self.part(&expr);
-        self.open.pop();
-        Ok(Part {
-            kind: PartKind::Macro,
-            text: name.to_owned(),
-            test: Decided::ByParts,
-            note: String::new(),
-            place: self.written_at(place),
-            parts: vec![part?],
-        })
-    }
-
-    fn check(&mut self, expr: &Expr, check: &Check) -> Result<Part, Problem> {
-        let node = self.compiler.condition(expr);
-        let Findings { mut problems, missing_fields, missing_event_types, .. } =
-            std::mem::take(&mut self.compiler.findings);
-        if let Some(problem) = problems.pop() {
-            return Err(problem);
-        }
-        let test = match self.compiler.pool.graph.node(node) {
-            Node::Predicate(id) => Decided::ByPredicate(*id),
-            Node::Constant(holds) => Decided::Always(*holds),
-            // A comparison is one node of the two kinds above.
-            Node::Not(_) | Node::All(_) | Node::Any(_) => Decided::Always(false),
-        };
-        let missing = missing_fields.keys().chain(missing_event_types.keys());
-        let missing: Vec<&str> = missing.map(String::as_str).collect();
-        let note = match (missing.is_empty(), test) {
-            (false, _) => format!("not provided yet: {}", missing.join(", ")),
-            (true, Decided::Always(_)) => "the same for every event".to_owned(),
-            (true, _) => String::new(),
-        };
-        let place = self.written_at(check.place);
-        let text = escaped(check_text(check).as_bytes());
-        Ok(Part { kind: PartKind::Check, text, test, note, place, parts: Vec::new() })
-    }
-
-    fn written_at(&self, place: Place) -> (String, u32) {
-        let file = self.file_names.get(place.file as usize).cloned().unwrap_or_default();
-        (file, place.line)
-    }
-}
-
-fn check_text(check: &Check) -> String {
-    let left = &check.left;
-    match &check.test {
-        Test::Exists => format!("{left} exists"),
-        Test::Compare { operator, modifier, right, .. } => {
-            let modifier = modifier.map(|modifier| format!("{} ", modifier.name()));
-            let modifier = modifier.unwrap_or_default();
-            let operator = operator.name();
-            match right {
-                Right::Value(value) => format!("{left} {operator} {modifier}{value}"),
-                Right::Operand(operand) => format!("{left} {operator} {modifier}{operand}"),
-                Right::List(values) => {
-                    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-                    format!("{left} {operator} {modifier}({})", values.join(", "))
-                }
-            }
-        }
-    }
+/// What is said of a condition that would be endless to explain.
+pub(crate) fn too_many_parts(depth_max: impl fmt::Display) -> Problem {
+    let message = format!(
+        "with all that it names it has over {EXPLAINED_PARTS_MAX} parts, or is over {depth_max} deep"
+    );
+    Problem::new(Code::ConditionLimit, Place::default(), message)
 }

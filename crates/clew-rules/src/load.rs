@@ -16,6 +16,7 @@ use crate::traced::Place;
 use crate::yaml::{self, FileError};
 use crate::{Diagnostic, RuleSet};
 pub use append::AppendOutput;
+pub(crate) use rules::asks_for_result;
 pub(crate) use selection::status;
 pub use selection::{Selection, Selector};
 
@@ -231,7 +232,11 @@ pub(crate) fn collect(files: &[SourceFile], report: &mut Report) -> Collected {
 }
 
 /// Reads pipelines; they are numbered behind the rule files.
-fn collect_pipelines(files: &[SourceFile], collected: &mut Collected, report: &mut Report) {
+pub(crate) fn collect_pipelines(
+    files: &[SourceFile],
+    collected: &mut Collected,
+    report: &mut Report,
+) {
     for file in files {
         let number = u32::try_from(collected.file_names.len()).unwrap_or(u32::MAX);
         collected.file_names.push(file.name.clone());

@@ -24,7 +24,7 @@ pub struct Output {
 }
 
 /// What the original prints for an absent value.
-const ABSENT: &str = "<NA>";
+pub(crate) const ABSENT: &str = "<NA>";
 
 /// Dropped from sentences: the original fills it with nothing since containers are a plugin.
 const CONTAINER_INFO: &str = "%container.info";

@@ -149,7 +149,7 @@ pub(crate) const fn is_exec(event_type: EventType) -> bool {
     matches!(event_type, EventType::Execve | EventType::Execveat)
 }
 
-fn has_failed(fields: &impl FieldSource) -> bool {
+pub(crate) fn has_failed(fields: &impl FieldSource) -> bool {
     let failed = fields.field(FieldId::EvtFailed, &FieldArgument::None);
     failed == FieldValue::One(Scalar::Bool(true))
 }

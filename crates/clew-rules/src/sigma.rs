@@ -5,7 +5,7 @@
 //! as written), [`modifier`] with [`value`] and [`regex`] (what an item asks of values),
 //! [`source`] (which events and fields a log source means), [`node`] (nodes of the graph that
 //! Falco's rules share), [`compile`] (rules with their output), [`filter`],
-//! [`pipeline`], [`correlation`] (read) and [`correlate`] (compiled). The language is that of the Sigma specification 2.1.
+//! [`pipeline`], [`correlation`] (read) and [`correlate`] (compiled), [`explain`]. The language is that of the Sigma specification 2.1.
 
 mod compile;
 mod condition;
@@ -13,6 +13,7 @@ mod correlate;
 mod correlation;
 mod detection;
 mod document;
+mod explain;
 mod filter;
 mod modifier;
 mod node;
@@ -23,3 +24,4 @@ mod value;
 
 pub(crate) use compile::{Shared, compile};
 pub(crate) use document::is_sigma;
+pub(crate) use explain::take_apart;

@@ -39,6 +39,9 @@ fn shown(part: &Explained, depth: usize, lines: &mut String) {
         PartKind::Not => "not",
         PartKind::Macro => "macro",
         PartKind::Check => "check",
+        PartKind::Search => "search",
+        PartKind::Rule => "rule",
+        PartKind::Correlation => "correlation",
     };
     let value = part.value.as_deref().map(|value| format!("  <- {value}")).unwrap_or_default();
     let line = if part.line == 0 { String::new() } else { format!(":{}", part.line) };

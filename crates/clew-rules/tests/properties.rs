@@ -305,8 +305,10 @@ fn by_deciding_parts(part: &Explained) -> bool {
     let mut deciding = part.parts.iter().filter(|part| part.decides).map(by_deciding_parts);
     match part.kind {
         PartKind::Check => part.holds,
-        PartKind::And | PartKind::Macro => deciding.all(|holds| holds),
-        PartKind::Or => deciding.any(|holds| holds),
+        PartKind::And | PartKind::Macro | PartKind::Search | PartKind::Rule => {
+            deciding.all(|holds| holds)
+        }
+        PartKind::Or | PartKind::Correlation => deciding.any(|holds| holds),
         PartKind::Not => deciding.all(|holds| !holds),
     }
 }

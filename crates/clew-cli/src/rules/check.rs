@@ -3,10 +3,11 @@
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
-use clew_rules::Severity;
+use clew_rules::{Options, Severity};
 use serde::Serialize;
 
 use crate::Exit;
+use crate::args::Compat;
 use crate::engine;
 use crate::print::{self, Form};
 use crate::rules::PathArgs;
@@ -24,7 +25,9 @@ struct Summary {
 pub(super) fn check(args: &PathArgs) -> Result<Exit> {
     let form = Form::of_flag(args.json);
     let files = engine::read_rule_files(&args.paths)?;
-    let loaded = clew_rules::load(&files, &engine::options(&args.pipeline)?);
+    let semantics = args.compat.map(Compat::semantics).unwrap_or_default();
+    let options = Options { semantics, ..engine::options(&args.pipeline)? };
+    let loaded = clew_rules::load(&files, &options);
     let mut out = BufWriter::new(io::stdout().lock());
     for diagnostic in &loaded.diagnostics {
         match form {

@@ -30,35 +30,51 @@ struct Line<'a> {
     rule: &'a str,
     event: EventId,
     matches: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<&'a str>,
     condition: &'a Explained,
 }
 
-/// Explains one rule on one event; exit code 1 where the rule does not match it.
+/// Explains one rule on one event; exit code 1 where the rule does not match it, or, of a
+/// correlation, does not count it.
 pub(super) fn explain(args: &ExplainArgs) -> Result<Exit> {
     let chosen = RuleArgs {
         rules: args.rules.clone(),
+        pipeline: args.pipeline.clone(),
         no_default_rules: args.no_default_rules,
+        compat: args.compat,
         ..RuleArgs::default()
     };
-    let explainer = Explainer::new(&engine::choose(&chosen)?.files, &args.rule)
+    let choice = engine::choose(&chosen)?;
+    let explainer = Explainer::following(&choice.files, &args.rule, &choice.options)
         .map_err(|error| anyhow!("rule `{}`: {error}", args.rule))?;
     let mut context = Context::default();
+    context.set_semantics(choice.options.semantics);
     let event = find(args, &mut context)?;
-    let explained = explainer.explain(&context.view(&event));
-    // The comparisons would be false anyhow, but the reader should hear why.
-    let is_for_source = explainer.source() == event.source();
-    let matches = explained.holds && is_for_source;
+    let view = context.view(&event);
+    let explained = explainer.explain(&view);
+    let not_judged = explainer.not_judged(event.event_type, event.source(), &view);
+    let matches = explained.holds && not_judged.is_none();
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let (rule, event) = (explainer.name(), event.id);
-        let line = Line { rule, event, matches, condition: &explained };
+        let not_judged = not_judged.as_deref();
+        let line = Line { rule, event, matches, not_judged, condition: &explained };
         print::json_line(&mut out, "explanation", &line)?;
     } else {
-        let verdict = if matches { "matches" } else { "does not match" };
-        writeln!(out, "{} {verdict} {} {}", explainer.name(), event.event_type.name(), event.id)?;
-        if !is_for_source {
-            let (rule, event) = (explainer.source(), event.source());
-            writeln!(out, "it is for events of source `{rule}`, and this one is of `{event}`")?;
+        let verdict = match (explained.kind == PartKind::Correlation, matches) {
+            (false, true) => "matches",
+            (false, false) => "does not match",
+            (true, true) => "counts",
+            (true, false) => "does not count",
+        };
+        let rule = escaped(explainer.name().as_bytes());
+        // A record of an audit log has no system call to be named by.
+        let kind = Some(event.event_type.name()).filter(|name| !name.is_empty());
+        let kind = kind.unwrap_or_else(|| event.source());
+        writeln!(out, "{rule} {verdict} {kind} {}", event.id)?;
+        if let Some(reason) = not_judged {
+            writeln!(out, "not judged: {reason}")?;
         }
         writeln!(out, "`>` marks the parts that decide, + holds, - does not\n")?;
         show(&mut out, &explained, 0)?;
@@ -100,10 +116,14 @@ fn show(out: &mut impl Write, part: &Explained, depth: usize) -> io::Result<()> 
     let mark = if part.decides { '>' } else { ' ' };
     let verdict = if part.holds { '+' } else { '-' };
     let text = match part.kind {
-        PartKind::And => "and".to_owned(),
-        PartKind::Or => "or".to_owned(),
+        PartKind::And if part.text.is_empty() => "and".to_owned(),
+        PartKind::Or if part.text.is_empty() => "or".to_owned(),
+        PartKind::And | PartKind::Or => escaped(part.text.as_bytes()),
         PartKind::Not => "not".to_owned(),
         PartKind::Macro => format!("macro {}", part.text),
+        PartKind::Search => escaped(part.text.as_bytes()),
+        PartKind::Rule => format!("rule {}", escaped(part.text.as_bytes())),
+        PartKind::Correlation => format!("counts {}", escaped(part.text.as_bytes())),
         PartKind::Check => shortened(&part.text, TEXT_SHOWN),
     };
     write!(out, "{mark} {verdict} {:indent$}{text}", "", indent = 2 * depth)?;
@@ -113,7 +133,8 @@ fn show(out: &mut impl Write, part: &Explained, depth: usize) -> io::Result<()> 
     if !part.note.is_empty() {
         write!(out, "   ({})", part.note)?;
     }
-    if part.kind == PartKind::Macro || (part.kind == PartKind::Check && part.decides) {
+    let is_named = matches!(part.kind, PartKind::Macro | PartKind::Rule);
+    if !part.file.is_empty() && (is_named || (part.kind == PartKind::Check && part.decides)) {
         write!(out, "   [{}:{}]", escaped(part.file.as_bytes()), part.line)?;
     }
     writeln!(out)?;

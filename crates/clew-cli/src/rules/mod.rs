@@ -15,7 +15,7 @@ use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::Exit;
-use crate::args::RuleArgs;
+use crate::args::{Compat, RuleArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
@@ -45,6 +45,9 @@ pub(crate) struct PathArgs {
     /// Processing pipeline for Sigma rules, in pySigma's format; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Vec<PathBuf>,
+    /// Read the rules as another engine does, quirks included.
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) compat: Option<Compat>,
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
@@ -66,21 +69,27 @@ pub(crate) struct OurPathArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExplainArgs {
-    /// Name of the rule.
+    /// Name of the rule; of a Sigma rule its title, id or name.
     #[arg(value_name = "RULE")]
     pub(crate) rule: String,
     /// The event: its id as findings name it, or its number on the tape, from 1.
     #[arg(value_name = "EVENT")]
     pub(crate) event: String,
-    /// The tape on which the event is.
+    /// The tape, capture or audit log on which the event is.
     #[arg(long, value_name = "FILE", required = true)]
     pub(crate) tape: PathBuf,
     /// Rule file or directory, loaded after the rules that come with Clew; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
+    /// Processing pipeline for Sigma rules, in pySigma's format; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Vec<PathBuf>,
     /// Leave out the rules that come with Clew.
     #[arg(long)]
     pub(crate) no_default_rules: bool,
+    /// Judge as another engine does, quirks included.
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) compat: Option<Compat>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -248,9 +248,7 @@ impl Work<'_> {
         if let Some((_, rules)) = self.pools.get_mut(&rule.source) {
             rules.push((number, compiled.node));
         }
-        let asks_for_result = |field: &String| RESULT_FIELDS.contains(&field.as_str());
-        let asks_for_result = compiled.condition.used_fields.iter().any(asks_for_result);
-        self.loaded.rules.asks_for_result.push(asks_for_result);
+        self.loaded.rules.asks_for_result.push(asks_for_result(&compiled.condition));
         let tags: Vec<String> = rule.tags.iter().cloned().collect();
         self.loaded.rules.formats.push(compiled.format);
         self.loaded.rules.rules.push(Rule {
@@ -280,6 +278,11 @@ impl Work<'_> {
         self.loaded.rules.semantics = self.options.semantics;
         self.loaded
     }
+}
+
+/// Whether a condition asks how a call ended.
+pub(crate) fn asks_for_result(condition: &Findings) -> bool {
+    condition.used_fields.iter().any(|field| RESULT_FIELDS.contains(&field.as_str()))
 }
 
 /// Adds to a rule's output; what is wrong with the addition is given back, and nothing is added.

@@ -1,7 +1,7 @@
 //! The condition of a Sigma rule: names of searches joined by `and`, `or` and `not`.
 //!
 //! `1 of sel*` and `all of them` are taken apart while they are read, so what is left are searches
-//! by their number. Pipes (`| count() by x > 5`) were the aggregations of Sigma before 2.0:
+//! by their number; the words stay for people. Pipes (`| count() by x > 5`) were the aggregations of Sigma before 2.0:
 //! correlation rules took their place.
 
 use crate::diagnostic::{Code, Problem, nearest};
@@ -17,6 +17,8 @@ pub(super) enum Expr {
     Not(Box<Self>),
     All(Vec<Self>),
     Any(Vec<Self>),
+    /// What such words as `1 of sel*` mean.
+    Words(String, Box<Self>),
 }
 
 /// Reads a condition over searches of these names.
@@ -137,8 +139,8 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let is_of = self.peek().is_some_and(|next| next.text.eq_ignore_ascii_case("of"));
         match word.text.to_ascii_lowercase().as_str() {
-            "1" | "any" if is_of => self.several(Expr::Any),
-            "all" if is_of => self.several(Expr::All),
+            "1" | "any" if is_of => self.several(&word.text, Expr::Any),
+            "all" if is_of => self.several(&word.text, Expr::All),
             ")" | "and" | "or" | "of" => {
                 Err(problem(word.place, format!("a search is expected, not `{}`", word.text)))
             }
@@ -162,7 +164,7 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands behind `1` or `all`: `of them`, `of sel*`.
-    fn several(&mut self, join: fn(Vec<Expr>) -> Expr) -> Result<Expr, Problem> {
+    fn several(&mut self, quantifier: &str, join: fn(Vec<Expr>) -> Expr) -> Result<Expr, Problem> {
         self.at += 1;
         let Some(word) = self.peek() else {
             return Err(problem(self.end, "`of` is followed by `them` or by a name with `*`"));
@@ -179,7 +181,8 @@ impl<'a> Parser<'a> {
             let message = format!("no search fits `{}`", word.text);
             return Err(problem(word.place, message).help("it has to be a key of `detection`"));
         }
-        Ok(one_or(found, join))
+        let words = format!("{quantifier} of {}", word.text);
+        Ok(Expr::Words(words, Box::new(one_or(found, join))))
     }
 }
 
@@ -215,6 +218,7 @@ mod tests {
             Expr::Not(inner) => format!("!{}", shown(inner)),
             Expr::All(parts) => format!("(& {})", all(parts)),
             Expr::Any(parts) => format!("(| {})", all(parts)),
+            Expr::Words(_, inner) => shown(inner),
         }
     }
 

@@ -155,12 +155,8 @@ fn inputs(document: &CorrelationDocument, used: &[(usize, Meta, Way)]) -> Result
             Way::Nothing => continue,
         };
         for (leaf, target) in leaves {
-            let group = document.group_by.iter().map(|name| {
-                let alias = document.aliases.get(name).map(|rules| {
-                    rules.iter().find(|(rule, _)| meta.is_called(rule)).map(|(_, field)| field)
-                });
-                fields(document, target, alias.flatten().unwrap_or(name))
-            });
+            let group = document.group_by.iter();
+            let group = group.map(|name| group_fields(document, meta, target, name));
             let group = group.collect::<Result<_, _>>()?;
             let values = document.fields.iter().map(|name| fields(document, target, name));
             let values = values.collect::<Result<_, _>>()?;
@@ -177,7 +173,20 @@ fn inputs(document: &CorrelationDocument, used: &[(usize, Meta, Way)]) -> Result
     Ok((inputs, all_leaves))
 }
 
-fn fields(
+/// Where a name of the group stands in what a rule is about.
+pub(super) fn group_fields(
+    document: &CorrelationDocument,
+    meta: &Meta,
+    target: Target,
+    name: &str,
+) -> Result<Vec<Field>, Problem> {
+    let alias = document.aliases.get(name).and_then(|rules| {
+        rules.iter().find(|(rule, _)| meta.is_called(rule)).map(|(_, field)| field.as_str())
+    });
+    fields(document, target, alias.unwrap_or(name))
+}
+
+pub(super) fn fields(
     document: &CorrelationDocument,
     target: Target,
     name: &str,

@@ -28,6 +28,43 @@ pub(super) struct CorrelationDocument {
     pub generates: bool,
 }
 
+impl CorrelationDocument {
+    /// What is counted, as people read it.
+    pub(super) fn words(&self) -> String {
+        use CorrelationKind as K;
+        let kind = match &self.kind {
+            K::EventCount => "event_count".to_owned(),
+            K::ValueCount => "value_count".to_owned(),
+            K::Sum => "value_sum".to_owned(),
+            K::Average => "value_avg".to_owned(),
+            K::Percentile(percent) => format!("value_percentile {percent}"),
+            K::Temporal | K::TemporalCondition(_) => "temporal".to_owned(),
+            K::TemporalOrdered => "temporal_ordered".to_owned(),
+        };
+        let of = match self.fields.is_empty() {
+            true => String::new(),
+            false => format!(" of {}", self.fields.join(", ")),
+        };
+        let by = match self.group_by.is_empty() {
+            true => String::new(),
+            false => format!(" by {}", self.group_by.join(", ")),
+        };
+        let bounds = self.bounds.iter().map(|(order, number)| {
+            let number = number.as_f64();
+            match order {
+                Order::Greater => format!(" > {number}"),
+                Order::GreaterOrEqual => format!(" >= {number}"),
+                Order::Less => format!(" < {number}"),
+                Order::LessOrEqual => format!(" <= {number}"),
+                Order::Equal => format!(" = {number}"),
+                Order::Differs => format!(" != {number}"),
+            }
+        });
+        let bounds = bounds.collect::<Vec<_>>().join(" and");
+        format!("{kind}{of}{by} in {} s{bounds}", self.span_ns / 1_000_000_000)
+    }
+}
+
 const KINDS: [&str; 9] = [
     "event_count",
     "temporal",
@@ -198,6 +235,7 @@ fn over_matches(expr: &Expr) -> Condition {
         Expr::Not(inner) => Condition::Not(Box::new(over_matches(inner))),
         Expr::All(parts) => Condition::All(each(parts)),
         Expr::Any(parts) => Condition::Any(each(parts)),
+        Expr::Words(_, inner) => over_matches(inner),
     }
 }
 

@@ -34,5 +34,6 @@ fn moved(expr: &Expr, by: usize) -> Expr {
         Expr::Not(inner) => Expr::Not(Box::new(moved(inner, by))),
         Expr::All(parts) => Expr::All(all(parts)),
         Expr::Any(parts) => Expr::Any(all(parts)),
+        Expr::Words(words, inner) => Expr::Words(words.clone(), Box::new(moved(inner, by))),
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Found {
 
 /// Builds nodes for one rule.
 pub(super) struct NodeBuilder<'a> {
-    pool: &'a mut Pool,
+    pub pool: &'a mut Pool,
     target: Target,
     pub found: Found,
 }
@@ -44,6 +44,13 @@ impl<'a> NodeBuilder<'a> {
         let condition = self.expr(&detection.condition, detection, &mut searches)?;
         self.found.missing.sort_unstable();
         self.found.missing.dedup();
+        let mut parts = self.log_source();
+        parts.push(condition);
+        Ok(self.pool.graph.all(parts))
+    }
+
+    /// What the log source asks of events, beside their source.
+    pub(super) fn log_source(&mut self) -> Vec<NodeId> {
         let mut parts = Vec::new();
         if !self.target.types.is_empty() {
             parts.push(self.event_types(self.target.types));
@@ -61,8 +68,7 @@ impl<'a> NodeBuilder<'a> {
                 parts.push(self.plain(FieldId::FdTypechar, "internet", Test::TextIn(families)));
             }
         }
-        parts.push(condition);
-        Ok(self.pool.graph.all(parts))
+        parts
     }
 
     /// Recursion is bounded by `CONDITION_DEPTH_MAX`. Searches that no condition names are
@@ -101,6 +107,7 @@ impl<'a> NodeBuilder<'a> {
                 let parts = parts.collect::<Result<_, _>>()?;
                 Ok(self.pool.graph.any(parts))
             }
+            Expr::Words(_, inner) => self.expr(inner, detection, built),
         }
     }
 
@@ -121,7 +128,7 @@ impl<'a> NodeBuilder<'a> {
         }
     }
 
-    fn item(&mut self, item: &Item, of_call: bool) -> Result<NodeId, Problem> {
+    pub(super) fn item(&mut self, item: &Item, of_call: bool) -> Result<NodeId, Problem> {
         let asked = asked(item)?;
         let sources = self.sources(item, of_call);
         let mut nodes = Vec::with_capacity(asked.specs.len());
@@ -234,7 +241,7 @@ impl<'a> NodeBuilder<'a> {
     }
 
     /// Holds of events of these types; such a test is certain before any event.
-    fn event_types(&mut self, types: &[EventType]) -> NodeId {
+    pub(super) fn event_types(&mut self, types: &[EventType]) -> NodeId {
         let names = types.iter().map(|it| it.name()).filter(|name| !name.is_empty());
         let mut names: Vec<&str> = names.collect();
         names.sort_unstable();
@@ -242,7 +249,7 @@ impl<'a> NodeBuilder<'a> {
         self.plain(FieldId::EvtType, &names.join(" "), Test::TextIn(set))
     }
 
-    fn plain(&mut self, id: FieldId, key: &str, test: Test) -> NodeId {
+    pub(super) fn plain(&mut self, id: FieldId, key: &str, test: Test) -> NodeId {
         let slot = self.pool.field_slot(Field { id, argument: FieldArgument::None });
         self.pool.any_predicate(slot, format!("plain {key}"), || Predicate {
             left: Extract::Field(slot),
@@ -267,7 +274,7 @@ fn said(item: &Item) -> String {
 }
 
 /// True for what auditd writes of system calls other than `execve`.
-fn is_about_call(search: &Search) -> bool {
+pub(super) fn is_about_call(search: &Search) -> bool {
     let Search::Item(item) = search else { return false };
     let is_call = |value: &Value| matches!(value, Value::Text(text) if text == "SYSCALL");
     match item.field.as_deref() {
