@@ -8,30 +8,34 @@
  *         ends are those of the kernel's socket; the address given is added as a hint.
  * Cost:   per call one descriptor look-up; a send or receive on a kind of socket that no rule asks
  *         for ends there, and its first bytes are read only where a rule asks for them.
- * Loses:  a record when the ring is full, counted in counts.dropped[kind].
+ * Loses:  a record when the ring is full, counted in counts.dropped[kind]. A connect that user space
+ *         found quiet is kept back, counted in counts.quieted[KIND_SOCKET].
  */
-#include "lib/call.h"
+#include "lib/quiet_connect.h"
 
 #define SOCK_TYPE_MASK 0xf
 
 enum {
 	NR_SOCKET = 41,
-	NR_CONNECT = 42,
-	NR_ACCEPT = 43,
 	NR_SENDTO = 44,
 	NR_RECVFROM = 45,
 	NR_BIND = 49,
-	NR_ACCEPT4 = 288,
+	NR_LISTEN = 50,
 	NR_RECVMMSG = 299,
 	NR_SENDMMSG = 307,
 };
 
-static __always_inline void put_socket(struct scratch *s, struct clew_socket *record,
-				       struct sock *sk)
+static __always_inline void put_socket(struct clew_socket *record, struct sock *sk)
 {
 	put_endpoint(&record->endpoint, sk);
 	record->socket_type = BPF_CORE_READ(sk, sk_type);
 	record->protocol = record->endpoint.protocol;
+}
+
+static __always_inline void put_socket_and_path(struct scratch *s, struct clew_socket *record,
+						struct sock *sk)
+{
+	put_socket(record, sk);
 	if (record->endpoint.family == AF_UNIX)
 		put_unix_path(s, &record->path, sk);
 }
@@ -54,7 +58,7 @@ int BPF_PROG(on_socket, struct pt_regs *regs, long result)
 		return 0;
 	struct clew_socket *record = (struct clew_socket *)s->bytes;
 	u32 number = NUMBER(regs);
-	bool is_new = number == NR_SOCKET || number == NR_ACCEPT || number == NR_ACCEPT4;
+	bool is_new = number != NR_BIND && number != NR_LISTEN;
 	record->descriptor = is_new ? result : (int)ARGUMENT_0(regs);
 	/* Of an accept that failed, the listening socket is told. */
 	int asked = is_new && result < 0 ? (int)ARGUMENT_0(regs) : record->descriptor;
@@ -65,10 +69,33 @@ int BPF_PROG(on_socket, struct pt_regs *regs, long result)
 	} else {
 		struct sock *sk = sock_of(file_of(bpf_get_current_task_btf(), asked));
 		if (sk)
-			put_socket(s, record, sk);
+			put_socket_and_path(s, record, sk);
 	}
-	if (number == NR_CONNECT || number == NR_BIND)
+	if (number == NR_BIND)
 		put_address(s, &record->given, ARGUMENT_1(regs), (u32)ARGUMENT_2(regs));
+	send(&ring_bulk, s);
+	return 0;
+}
+
+/* The path of a unix socket is the other end's, whatever name the caller's own has. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_connect, struct pt_regs *regs, long result)
+{
+	if (!is_wanted(regs, 0, result) || is_own())
+		return 0;
+	struct sock *sk = sock_of(file_of(bpf_get_current_task_btf(), ARGUMENT_0(regs)));
+	if (sk && is_quiet_connect(regs, result, sk))
+		return 0;
+	struct scratch *s = begin_call(KIND_SOCKET, sizeof(struct clew_socket), regs, result);
+	if (!s)
+		return 0;
+	struct clew_socket *record = (struct clew_socket *)s->bytes;
+	record->descriptor = ARGUMENT_0(regs);
+	if (sk)
+		put_socket(record, sk);
+	if (sk && record->endpoint.family == AF_UNIX)
+		put_unix_address(s, &record->path, unix_peer_address(sk));
+	put_address(s, &record->given, ARGUMENT_1(regs), (u32)ARGUMENT_2(regs));
 	send(&ring_bulk, s);
 	return 0;
 }
@@ -182,7 +209,7 @@ int BPF_PROG(on_transfer, struct pt_regs *regs, long result)
 		return 0;
 	struct clew_socket *record = (struct clew_socket *)s->bytes;
 	record->descriptor = ARGUMENT_0(regs);
-	put_socket(s, record, sk);
+	put_socket_and_path(s, record, sk);
 	struct transfer call = transfer_of(regs);
 	put_address(s, &record->given, call.address, call.address_size);
 	if (wanted & INTEREST_PAYLOAD && result > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * quiet: opens that no rule can match, whoever makes them.
+ * quiet: opens that no rule can match, whoever makes them, and the table of all quiet calls.
  *
  * User space judges the path of an open once and marks it here; from then on such opens are
  * counted and nothing else is done for them. The key holds everything that the verdict depends
@@ -20,7 +20,7 @@
 #define NAME_WORDS 5
 #define NAME_INLINE_MAX (NAME_WORDS * 8 - 1)
 
-/* What an open is known by → generation in which it was found quiet, and how often it was kept
+/* What an open or a connect is known by → generation in which it was found quiet, and how often it was kept
  * back. Written by user space, counted here; when full the entry least used goes with its count,
  * and is asked for again. A change of rules raises the generation in `config`, so that entries of
  * before hold no more. */
@@ -129,13 +129,32 @@ static __always_inline bool is_climbing(u8 *given, u32 room, const void *from)
 	return false;
 }
 
+/* Generation of marks that count; 0 where none does. */
+static __always_inline u32 quiet_generation(void)
+{
+	struct clew_config *set = settings();
+	return set ? set->quiet_generation : 0;
+}
+
+/* Counts one more call that `mark` keeps back. */
+static __always_inline bool keep_back(struct clew_quiet_mark *mark, u32 kind)
+{
+	u32 zero = 0;
+	struct clew_counts *count = bpf_map_lookup_elem(&counts, &zero);
+	if (!count)
+		return false;
+	__sync_fetch_and_add(&count->quieted[kind], 1);
+	__sync_fetch_and_add(&mark->count, 1);
+	return true;
+}
+
 /* Whether the open of `file`, asked for as `given`, is quiet; if so it is counted. */
 static __always_inline bool is_quiet(u32 syscall, u32 flags, struct file *file, const void *given)
 {
 	u32 zero = 0;
-	struct clew_config *set = settings();
+	u32 generation = quiet_generation();
 	struct quiet_scratch *s = bpf_map_lookup_elem(&quiet_scratch, &zero);
-	if (!set || !s || !set->quiet_generation)
+	if (!s || !generation)
 		return false;
 	__builtin_memset(&s->key, 0, sizeof(s->key));
 	s->key.syscall = syscall;
@@ -143,14 +162,9 @@ static __always_inline bool is_quiet(u32 syscall, u32 flags, struct file *file, 
 	if (!put_key_path((u8 *)s->key.path, bpf_get_current_task_btf(), file))
 		return false;
 	struct clew_quiet_mark *mark = bpf_map_lookup_elem(&quiet, &s->key);
-	if (!mark || mark->generation >> 1 != set->quiet_generation)
+	if (!mark || mark->generation >> 1 != generation)
 		return false;
 	if (mark->generation & QUIET_UNLESS_CLIMBING && is_climbing(s->given, sizeof(s->given), given))
 		return false;
-	struct clew_counts *count = bpf_map_lookup_elem(&counts, &zero);
-	if (!count)
-		return false;
-	__sync_fetch_and_add(&count->quieted[KIND_FILE], 1);
-	__sync_fetch_and_add(&mark->count, 1);
-	return true;
+	return keep_back(mark, KIND_FILE);
 }

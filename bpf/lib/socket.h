@@ -44,22 +44,32 @@ static __always_inline void put_endpoint(struct clew_endpoint *end, struct sock 
 	}
 }
 
-/* Path of a unix socket: its own, or that of the peer it is connected to. */
-static __always_inline void put_unix_path(struct scratch *s, struct clew_text *text,
-					  struct sock *sk)
+/* Address of what a unix socket is connected to; 0 where there is none. */
+static __always_inline struct unix_address *unix_peer_address(struct sock *sk)
 {
 	struct unix_sock *own = (struct unix_sock *)sk;
-	struct unix_address *address = BPF_CORE_READ(own, addr);
-	if (!address) {
-		struct unix_sock *peer = (struct unix_sock *)BPF_CORE_READ(own, peer);
-		address = peer ? BPF_CORE_READ(peer, addr) : 0;
-	}
+	struct unix_sock *peer = (struct unix_sock *)BPF_CORE_READ(own, peer);
+	return peer ? BPF_CORE_READ(peer, addr) : 0;
+}
+
+static __always_inline void put_unix_address(struct scratch *s, struct clew_text *text,
+					     struct unix_address *address)
+{
 	if (!address)
 		return;
 	int size = BPF_CORE_READ(address, len);
 	if (size <= UNIX_FAMILY_BYTES)
 		return;
 	put_kernel_bytes(s, text, &address->name[0].sun_path, size - UNIX_FAMILY_BYTES);
+}
+
+/* Path of a unix socket: its own, or that of the peer it is connected to. */
+static __always_inline void put_unix_path(struct scratch *s, struct clew_text *text,
+					  struct sock *sk)
+{
+	struct unix_sock *own = (struct unix_sock *)sk;
+	struct unix_address *address = BPF_CORE_READ(own, addr);
+	put_unix_address(s, text, address ? address : unix_peer_address(sk));
 }
 
 /* What `file` is. A subprogram, because an exec asks three times. */

@@ -536,7 +536,7 @@ struct clew_config {
 	__u32 is_own_reported;
 	/* Hierarchy whose cgroups name containers, `CGROUP_*`. */
 	__u32 cgroup_hierarchy;
-	/* Quiet opens count only where they were marked with this number. */
+	/* Quiet calls count only where they were marked with this number. */
 	__u32 quiet_generation;
 };
 _Static_assert(sizeof(struct clew_config) == 16, "clew_config");
@@ -559,7 +559,33 @@ _Static_assert(__builtin_offsetof(struct clew_quiet_key, syscall) == 0, "syscall
 _Static_assert(__builtin_offsetof(struct clew_quiet_key, flags) == 4, "flags");
 _Static_assert(__builtin_offsetof(struct clew_quiet_key, path) == 8, "path");
 
-/* What is remembered of a quiet open. */
+/* A connect that no rule can match, whoever makes it; as long as the key of an open, in whose table it lies. */
+struct clew_quiet_connect_key {
+	/* System call number. */
+	__u32 syscall;
+	/* What the call returned. */
+	__s32 result;
+	/* `AF_*`; IPv4 also where the peer is one in the clothes of IPv6. */
+	__u16 family;
+	/* `IPPROTO_*` of the socket. */
+	__u16 protocol;
+	/* `SOCK_*` of the socket. */
+	__u16 socket_type;
+	/* Port of the peer; 0 where it has none, or the connect failed. */
+	__u16 port;
+	/* Its address (nothing where the connect failed) or path, padded with NUL bytes. */
+	__u64 peer[14];
+};
+_Static_assert(sizeof(struct clew_quiet_connect_key) == 128, "clew_quiet_connect_key");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, syscall) == 0, "syscall");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, result) == 4, "result");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, family) == 8, "family");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, protocol) == 10, "protocol");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, socket_type) == 12, "socket_type");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, port) == 14, "port");
+_Static_assert(__builtin_offsetof(struct clew_quiet_connect_key, peer) == 16, "peer");
+
+/* What is remembered of a quiet call. */
 struct clew_quiet_mark {
 	/* Generation in which it was found quiet, above `QUIET_UNLESS_CLIMBING`. */
 	__u32 generation;

@@ -1,13 +1,15 @@
 //! Which system calls the engine reads: what the sensor need not hand up may stay in the kernel.
 //!
 //! What rules can match is asked of them. The rest is listed here, in one place: calls that change
-//! what later events are seen through, and calls that stories read themselves. Neither reads opens,
-//! so an open that no rule can match may be kept back by its path.
+//! what later events are seen through, and calls that stories read themselves. Neither reads opens
+//! or connects, so one that no rule can match may be kept back by its path or peer.
 
 use clew_event::file::FileOperation;
 use clew_event::interest::{CallClass, CallClasses, InterestSet, QuietVerdict};
-use clew_event::{Event, EventKind, EventType};
+use clew_event::socket::{Endpoints, SocketOperation};
+use clew_event::{Event, EventKind, EventType, FieldId};
 use clew_rules::RuleSet;
+use clew_rules::interest::{KnownCall, OF_PATH, OF_PATH_OF_PEER, OF_PEER, OF_PEER_IN_FALCO};
 
 use crate::Engine;
 
@@ -40,15 +42,15 @@ const ALWAYS: &[(&str, &[EventType])] = &[
         &[EventType::Chdir, EventType::Fchdir],
     ),
     (
-        "`clew-story` keeps servers apart by whether they listen and accept",
-        &[EventType::Listen, EventType::Accept, EventType::Accept4],
-    ),
-    (
         "a socket on standard input or output makes a reverse shell of what runs next",
         &[EventType::Dup, EventType::Dup2, EventType::Dup3],
     ),
     ("`clew-context` names addresses by the answers of name servers", &[EventType::Dns]),
 ];
+
+/// Calls that `clew-story` reads where they succeeded: it keeps servers apart by whether they
+/// listen and accept.
+const OF_SERVERS: [EventType; 3] = [EventType::Listen, EventType::Accept, EventType::Accept4];
 
 impl Engine {
     /// The classes of system calls that context, stories or a loaded rule read.
@@ -59,17 +61,41 @@ impl Engine {
         of_rules(&self.rules)
     }
 
-    /// Whether no loaded rule can match the open of that file, whoever opens its path with that
-    /// access: the kernel need not tell of it again until the rules change.
+    /// Whether no loaded rule can match the open of that file or the connect to that peer, whoever
+    /// opens its path with that access or connects with that result: the kernel need not tell of
+    /// it again until the rules change.
     #[must_use]
     pub fn quiet_verdict(&self, event: &Event) -> QuietVerdict {
-        let EventKind::File(file) = &event.kind else { return QuietVerdict::Told };
-        if file.operation != FileOperation::Open || file.result < 0 {
-            return QuietVerdict::Told;
+        let Some((decided, flags)) = self.decided(event) else { return QuietVerdict::Told };
+        let result = event.result().unwrap_or_default();
+        let class = CallClass::of_call(event.event_type, flags, result);
+        let fields = &self.context.view(event);
+        let call = KnownCall { event_type: event.event_type, class, decided, fields };
+        match (self.rules.quiet_verdict(KERNEL_SOURCE, &call), &event.kind) {
+            // No one climbs to a peer, so the kernel does not look whether he did.
+            (QuietVerdict::UnlessClimbing, EventKind::Socket(_)) => QuietVerdict::Told,
+            (verdict, _) => verdict,
         }
-        let class = CallClass::of_call(event.event_type, file.flags, file.result);
-        let view = self.context.view(event);
-        self.rules.quiet_verdict(event.event_type, KERNEL_SOURCE, class, &view)
+    }
+
+    /// Fields that the sensor's key of such a call decides, and the flags of its class.
+    fn decided(&self, event: &Event) -> Option<(&'static [FieldId], u32)> {
+        match &event.kind {
+            EventKind::File(file) if file.operation == FileOperation::Open && 0 <= file.result => {
+                Some((&OF_PATH, file.flags))
+            }
+            EventKind::Socket(socket) if socket.operation == SocketOperation::Connect => {
+                match socket.endpoints.family {
+                    Endpoints::UNIX => Some((&OF_PATH_OF_PEER, 0)),
+                    Endpoints::INET | Endpoints::INET6 if self.rules.semantics().is_falco() => {
+                        Some((OF_PEER_IN_FALCO, 0))
+                    }
+                    Endpoints::INET | Endpoints::INET6 => Some((&OF_PEER, 0)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 }
 
@@ -85,6 +111,11 @@ pub fn of_rules(rules: &RuleSet) -> InterestSet {
     }
     for event_type in ALWAYS.iter().flat_map(|(_, calls)| *calls) {
         interest.add(*event_type, CallClasses::ALL);
+    }
+    let mut succeeded = CallClasses::NONE;
+    CallClass::all().filter(|class| !class.is_failed()).for_each(|class| succeeded.add(class));
+    for event_type in OF_SERVERS {
+        interest.add(event_type, succeeded);
     }
     interest
 }

@@ -302,9 +302,12 @@ proptest! {
 #[test]
 fn what_context_and_stories_read_is_asked_for_without_any_rule() {
     let interest = clew_engine::interest::of_rules(&RuleSet::default());
-    for event_type in [EventType::Setuid, EventType::Listen, EventType::Accept, EventType::Dup2] {
+    for event_type in [EventType::Setuid, EventType::Dup2] {
         assert_eq!(interest.left_out(event_type), None);
     }
+    // Whoever failed to serve is no server.
+    assert_eq!(interest.left_out(EventType::Listen).as_deref(), Some("listen (failed)"));
+    assert_eq!(interest.left_out(EventType::Accept).as_deref(), Some("accept (failed)"));
     assert_eq!(interest.left_out(EventType::Openat).as_deref(), Some("openat"));
     assert_ne!(interest, InterestSet::everything());
 }

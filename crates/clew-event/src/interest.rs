@@ -140,7 +140,8 @@ impl CallClasses {
     }
 }
 
-/// Whether opens of a path need not be told of again, whoever makes them, until the rules change.
+/// Whether opens of a path or connects to a peer need not be told of again, whoever makes them,
+/// until the rules change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuietVerdict {
     /// A rule may match one.

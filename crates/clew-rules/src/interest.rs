@@ -46,25 +46,21 @@ impl RuleSet {
                 .any(|(rule, root)| may_read(program, *root, FieldId::EvtBuffer) || is_shown(*rule))
     }
 
-    /// Whether no rule for `source` can match an event of that class on the file that `fields` tell
-    /// of, whoever makes it: a verdict that may be kept for that file.
-    ///
-    /// Of `fields` only [`OF_PATH`] are asked.
+    /// Whether no rule for `source` can match a call of which this is known, whoever makes it: a
+    /// verdict that may be kept for what was opened or connected to.
     #[must_use]
     pub fn quiet_verdict<F: FieldSource>(
         &self,
-        event_type: EventType,
         source: &str,
-        class: CallClass,
-        fields: &F,
+        call: &KnownCall<'_, F>,
     ) -> QuietVerdict {
         let Some(program) = self.program(source) else { return QuietVerdict::Always };
-        let of_path = |slot: Slot| {
+        let of_call = |slot: Slot| {
             let field = program.field(slot)?;
-            if !OF_PATH.contains(&field.id) {
-                return known(program, slot, event_type, class);
+            if !call.decided.contains(&field.id) {
+                return known(program, slot, call.event_type, call.class);
             }
-            match fields.field(field.id, &field.argument) {
+            match call.fields.field(field.id, &field.argument) {
                 FieldValue::Missing => Some(Known::Missing),
                 FieldValue::One(value) => Some(Known::Exactly(value)),
                 FieldValue::Many(_) => None,
@@ -72,10 +68,10 @@ impl RuleSet {
         };
         let unless_climbing = |slot: Slot| match program.field(slot)?.id {
             FieldId::FdNameraw => Some(Known::Without(b"..")),
-            _ => of_path(slot),
+            _ => of_call(slot),
         };
-        let roots = || program.roots(event_type).iter().map(|(_, root)| *root);
-        if !roots().any(|root| can_hold(program, root, &of_path)) {
+        let roots = || program.roots(call.event_type).iter().map(|(_, root)| *root);
+        if !roots().any(|root| can_hold(program, root, &of_call)) {
             QuietVerdict::Always
         } else if !roots().any(|root| can_hold(program, root, &unless_climbing)) {
             QuietVerdict::UnlessClimbing
@@ -85,6 +81,19 @@ impl RuleSet {
     }
 }
 
+/// What is known of calls that are told apart no further.
+#[derive(Debug)]
+pub struct KnownCall<'a, F> {
+    /// The call.
+    pub event_type: EventType,
+    /// Its class.
+    pub class: CallClass,
+    /// Fields that are the same for all of them.
+    pub decided: &'a [FieldId],
+    /// Where these are read; no other is.
+    pub fields: &'a F,
+}
+
 /// Fields that the whole path of an opened file and `O_DIRECTORY` decide.
 pub const OF_PATH: [FieldId; 5] = [
     FieldId::FdName,
@@ -92,6 +101,45 @@ pub const OF_PATH: [FieldId; 5] = [
     FieldId::FdFilename,
     FieldId::FdType,
     FieldId::FdTypechar,
+];
+
+/// Fields that decide themselves by the result of a connect, the kind of its socket, and the
+/// address and port of the other end: neither our own end, nor names, which come and go.
+///
+/// In Falco the addresses of the machine say which end is ours, so there [`OF_PEER_IN_FALCO`] are.
+pub const OF_PEER: [FieldId; 15] = [
+    FieldId::FdRip,
+    FieldId::FdRnet,
+    FieldId::FdRport,
+    FieldId::EvtRes,
+    FieldId::EvtRawres,
+    FieldId::EvtFailed,
+    FieldId::FdType,
+    FieldId::FdTypechar,
+    FieldId::FdSip,
+    FieldId::FdSnet,
+    FieldId::FdSport,
+    FieldId::FdL4proto,
+    FieldId::FdSockfamily,
+    FieldId::FdIsServer,
+    FieldId::FdConnected,
+];
+
+/// [`OF_PEER`] without what Falco reads otherwise.
+pub const OF_PEER_IN_FALCO: &[FieldId] = OF_PEER.split_at(3).1;
+
+/// Fields that the result of a connect, the kind of its socket and the path of the other end
+/// decide.
+pub const OF_PATH_OF_PEER: [FieldId; 9] = [
+    FieldId::EvtRes,
+    FieldId::EvtRawres,
+    FieldId::EvtFailed,
+    FieldId::FdName,
+    FieldId::FdType,
+    FieldId::FdTypechar,
+    FieldId::FdL4proto,
+    FieldId::FdSockfamily,
+    FieldId::FdConnected,
 ];
 
 /// What is known of a field of an event by its class.

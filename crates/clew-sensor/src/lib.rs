@@ -25,7 +25,7 @@ mod sys;
 mod tier;
 
 pub use losses::Totals;
-pub use quiet::Quieted;
 pub use probe::{Capability, Found, is_root, probe};
+pub use quiet::Quieted;
 pub use sensor::{Injector, Sensor, SensorError, Settings};
 pub use tier::left_out;

@@ -252,8 +252,9 @@ impl Sensor {
         Ok(())
     }
 
-    /// Keeps opens like `event` back from now on as far as `verdict` says that no rule can match
-    /// one, whoever makes it; it is asked once for each call, access and path.
+    /// Keeps opens and connects like `event` back from now on as far as `verdict` says that no rule
+    /// can match one, whoever makes it; it is asked once for each call, access and path, or result,
+    /// kind of socket and peer.
     ///
     /// Nothing is kept back before the first [`Sensor::set_interest`], and each one of those
     /// begins anew.

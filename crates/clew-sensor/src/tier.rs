@@ -245,7 +245,8 @@ const fn handler(event_type: EventType) -> Option<&'static str> {
         | E::Ftruncate => Some("on_name"),
         E::Chdir | E::Fchdir | E::Chroot => Some("on_directory"),
         E::Execve | E::Execveat => Some(ON_EXEC_FAILED),
-        E::Socket | E::Connect | E::Accept | E::Accept4 | E::Bind | E::Listen => Some("on_socket"),
+        E::Connect => Some("on_connect"),
+        E::Socket | E::Accept | E::Accept4 | E::Bind | E::Listen => Some("on_socket"),
         E::Sendto | E::Sendmsg | E::Sendmmsg | E::Recvfrom | E::Recvmsg | E::Recvmmsg => {
             Some("on_transfer")
         }

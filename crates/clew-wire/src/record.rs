@@ -301,7 +301,7 @@ records! {
         is_own_reported: u32,
         /// Hierarchy whose cgroups name containers, `CGROUP_*`.
         cgroup_hierarchy: u32,
-        /// Quiet opens count only where they were marked with this number.
+        /// Quiet calls count only where they were marked with this number.
         quiet_generation: u32,
     }
 
@@ -315,7 +315,26 @@ records! {
         path: [u64; 15],
     }
 
-    /// What is remembered of a quiet open.
+    /// A connect that no rule can match, whoever makes it; as long as the key of an open, in whose
+    /// table it lies.
+    struct QuietConnectKey = "clew_quiet_connect_key" {
+        /// System call number.
+        syscall: u32,
+        /// What the call returned.
+        result: i32,
+        /// `AF_*`; IPv4 also where the peer is one in the clothes of IPv6.
+        family: u16,
+        /// `IPPROTO_*` of the socket.
+        protocol: u16,
+        /// `SOCK_*` of the socket.
+        socket_type: u16,
+        /// Port of the peer; 0 where it has none, or the connect failed.
+        port: u16,
+        /// Its address (nothing where the connect failed) or path, padded with NUL bytes.
+        peer: [u64; 14],
+    }
+
+    /// What is remembered of a quiet call.
     struct QuietMark = "clew_quiet_mark" {
         /// Generation in which it was found quiet, above `QUIET_UNLESS_CLIMBING`.
         generation: u32,

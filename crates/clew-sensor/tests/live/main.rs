@@ -11,6 +11,7 @@
 )]
 
 mod calls;
+mod connects;
 mod dns;
 mod files;
 mod interest;
