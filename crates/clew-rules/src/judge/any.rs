@@ -212,6 +212,10 @@ fn address(value: &Scalar<'_>) -> Option<IpAddr> {
 }
 
 fn stands(place: Place, is_cased: bool, left: &[u8], right: &[u8]) -> bool {
+    if !is_cased && !(left.is_ascii() && right.is_ascii()) {
+        let lower = |text: &[u8]| String::from_utf8_lossy(text).to_lowercase().into_bytes();
+        return stands(place, true, &lower(left), &lower(right));
+    }
     let equal = |a: &[u8], b: &[u8]| if is_cased { a == b } else { a.eq_ignore_ascii_case(b) };
     let Some(spare) = left.len().checked_sub(right.len()) else { return false };
     let at = |from: usize| left.get(from..from + right.len()).is_some_and(|it| equal(it, right));
@@ -325,6 +329,19 @@ mod tests {
             Number::Whole(number) => Some(number),
             Number::Fraction(_) => None,
         }
+    }
+
+    #[test]
+    fn fields_are_compared_without_regard_to_case() {
+        let check = |place, is_cased, left: &str, right: &str, expected: bool| {
+            let found = stands(place, is_cased, left.as_bytes(), right.as_bytes());
+            assert_eq!(found, expected, "{place:?} {left} {right}");
+        };
+        check(Place::Whole, false, "aB", "Ab", true);
+        check(Place::Whole, false, "\u{c9}b", "\u{e9}B", true);
+        check(Place::Whole, true, "\u{c9}b", "\u{e9}b", false);
+        check(Place::Inside, false, "x\u{c9}x", "\u{e9}", true);
+        check(Place::End, false, "x\u{c9}x", "\u{e9}", false);
     }
 
     #[test]

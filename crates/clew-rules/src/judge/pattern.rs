@@ -1,11 +1,12 @@
 //! Texts with wildcards: what Sigma's values are.
 //!
-//! `*` stands for any characters and `?` for one. Letters of ASCII are compared without regard to
-//! case unless a value asks otherwise. Many values of one item are one matcher: equal texts in a
+//! `*` stands for any characters and `?` for one. Letters are compared without regard to case unless
+//! a value asks otherwise; a value with letters beyond ASCII is an expression for that. Many values of one item are one matcher: equal texts in a
 //! set, texts to be found anywhere in one automaton, ends compared one by one; only what has a
 //! wildcard inside is walked.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use rustc_hash::FxHashSet;
 
 /// Longest text that is looked up in the set of equal texts; longer ones are compared one by one.
@@ -63,6 +64,8 @@ pub(crate) struct Patterns {
     ends: Vec<Box<[u8]>>,
     inside: Option<Box<AhoCorasick>>,
     mixed: Vec<Box<[Unit]>>,
+    /// Those whose case is more than ASCII's.
+    folded: Option<Box<Regex>>,
 }
 
 /// One step of a pattern with a wildcard inside.
@@ -76,6 +79,8 @@ enum Unit {
 impl Patterns {
     /// `None` where they are too many for one automaton.
     pub(crate) fn new(patterns: &[Vec<Piece>], is_cased: bool) -> Option<Self> {
+        let (folded, patterns): (Vec<_>, Vec<_>) =
+            patterns.iter().partition(|pieces| !is_cased && has_more_than_ascii(pieces));
         let mut new = Self {
             is_cased,
             fits_anything: false,
@@ -86,6 +91,7 @@ impl Patterns {
             ends: Vec::new(),
             inside: None,
             mixed: Vec::new(),
+            folded: if folded.is_empty() { None } else { Some(Box::new(expression(&folded)?)) },
         };
         let mut inside: Vec<&[u8]> = Vec::new();
         for pieces in patterns {
@@ -121,7 +127,8 @@ impl Patterns {
             && self.starts.is_empty()
             && self.ends.is_empty()
             && self.inside.is_none()
-            && self.mixed.is_empty();
+            && self.mixed.is_empty()
+            && self.folded.is_none();
         is_only.then_some(&self.whole)
     }
 
@@ -141,6 +148,7 @@ impl Patterns {
             })
             || self.inside.as_ref().is_some_and(|inside| inside.is_match(text))
             || self.mixed.iter().any(|units| fits(units, text, self.is_cased))
+            || self.folded.as_ref().is_some_and(|folded| folded.is_match(text))
     }
 
     fn has_whole(&self, text: &[u8]) -> bool {
@@ -160,6 +168,7 @@ impl Patterns {
         3 + several(ends.min(100), 1)
             + if self.inside.is_some() { 12 } else { 0 }
             + several(self.mixed.len().min(100), 20)
+            + if self.folded.is_some() { 20 } else { 0 }
     }
 }
 
@@ -171,6 +180,28 @@ pub(crate) fn with_lower<T>(text: &[u8], then: impl FnOnce(&[u8]) -> T) -> Optio
     lower.copy_from_slice(text);
     lower.make_ascii_lowercase();
     Some(then(lower))
+}
+
+fn has_more_than_ascii(pieces: &[Piece]) -> bool {
+    let is_more = |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| !text.is_ascii());
+    pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if is_more(text)))
+}
+
+/// One expression for all; `None` where it would be too large, or a text is no UTF-8.
+fn expression(patterns: &[&Vec<Piece>]) -> Option<Regex> {
+    let mut text = String::new();
+    for pieces in patterns {
+        text.push_str(if text.is_empty() { r"\A(?:" } else { "|" });
+        for piece in *pieces {
+            match piece {
+                Piece::Text(bytes) => text += &regex::escape(std::str::from_utf8(bytes).ok()?),
+                Piece::One => text.push('.'),
+                Piece::Many => text += "(?-u:.)*",
+            }
+        }
+    }
+    text += r")\z";
+    RegexBuilder::new(&text).case_insensitive(true).dot_matches_new_line(true).build().ok()
 }
 
 fn units(pieces: &[Piece]) -> Box<[Unit]> {
@@ -275,6 +306,21 @@ mod tests {
             assert!(patterns.fit(pattern.replace(['*', '?'], "").as_bytes()) || pattern == "a?B*");
             assert!(!patterns.fit(b"ab") && !patterns.fit(b"axb"), "{pattern}");
         }
+    }
+
+    #[test]
+    fn letters_beyond_ascii_have_case_as_well() {
+        for pattern in ["caf\u{e9}", "caf\u{e9}*", "*caf\u{e9}*", "*\u{e9}", "?a*\u{e9}"] {
+            check(pattern, "CAF\u{c9}", true);
+            check(pattern, "CAFE", false);
+        }
+        check("*\u{e9}*", "a\n\u{c9}\n", true);
+        check("\u{e9}+", "\u{c9}\u{c9}", false);
+        let cased = Patterns::new(&[pieces("\u{e9}")], true).unwrap();
+        assert!(cased.fit("\u{e9}".as_bytes()) && !cased.fit("\u{c9}".as_bytes()));
+        let several = Patterns::new(&[pieces("\u{e9}"), pieces("x")], false).unwrap();
+        assert!(several.fit("\u{c9}".as_bytes()) && several.fit(b"X"));
+        assert_eq!(several.only_whole(), None);
     }
 
     #[test]
