@@ -35,7 +35,7 @@ pub use correlation::{Correlated, Correlations, Matched};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use load::{
     AppendOutput, Loaded, Matching, NotRunnable, Options, RuleFacts, Selection, Selector,
-    SourceFile, Status, load,
+    SigmaFacts, SourceFile, Status, load,
 };
 pub use output::Output;
 pub use rule::{Rule, RuleIndex};

@@ -16,7 +16,7 @@ use crate::traced::Place;
 use crate::yaml::{self, FileError};
 use crate::{Diagnostic, RuleSet};
 pub use append::AppendOutput;
-pub(crate) use rules::asks_for_result;
+pub(crate) use rules::{asks_for_result, event_types};
 pub(crate) use selection::status;
 pub use selection::{Selection, Selector};
 
@@ -157,6 +157,25 @@ pub struct RuleFacts {
     pub event_types: Vec<EventType>,
     /// Why it does not match, or that it can.
     pub status: Status,
+    /// What Sigma rules say beside that.
+    pub sigma: Option<Box<SigmaFacts>>,
+}
+
+/// What a Sigma rule says of itself, as it is written; empty where it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SigmaFacts {
+    /// Its title, which other rules may have as well.
+    pub title: String,
+    /// Its UUID.
+    pub id: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Under which licence, in SPDX's words.
+    pub license: String,
+    /// `informational`, `low`, `medium`, `high` or `critical`.
+    pub level: String,
+    /// Product, category and service of the log: `aws/cloudtrail`.
+    pub log_source: String,
 }
 
 /// Whether a rule can match.

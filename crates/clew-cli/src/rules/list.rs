@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use clew_event::text::escaped;
-use clew_rules::{RuleFacts, Status};
+use clew_rules::{RuleFacts, SigmaFacts, Status};
 use serde::Serialize;
 
 use super::{OurPathArgs, shortened};
@@ -14,6 +14,9 @@ use crate::print::{self, Form};
 
 /// Event types that are named in text; a rule for more is for nearly all.
 const TYPES_SHOWN: usize = 6;
+
+/// Characters of a Sigma rule's log source, level and authors that are shown in text.
+const AUTHORS_SHOWN: usize = 80;
 
 /// One line of JSON.
 #[derive(Serialize)]
@@ -28,6 +31,19 @@ struct Line<'a> {
     tags: &'a [String],
     file: &'a str,
     line: u32,
+    #[serde(flatten)]
+    sigma: Option<Sigma<'a>>,
+}
+
+/// What Sigma rules have beside that.
+#[derive(Serialize)]
+struct Sigma<'a> {
+    title: &'a str,
+    id: &'a str,
+    author: &'a str,
+    license: &'a str,
+    level: &'a str,
+    logsource: &'a str,
 }
 
 /// Lists the rules in the order of their definition.
@@ -74,13 +90,19 @@ fn line(facts: &RuleFacts) -> Line<'_> {
         tags: &facts.tags,
         file: &facts.file,
         line: facts.line,
+        sigma: facts.sigma.as_deref().map(sigma),
     }
+}
+
+fn sigma(facts: &SigmaFacts) -> Sigma<'_> {
+    let SigmaFacts { title, id, author, license, level, log_source: logsource } = facts;
+    Sigma { title, id, author, license, level, logsource }
 }
 
 fn show(out: &mut impl Write, facts: &RuleFacts) -> io::Result<()> {
     let types = event_types(facts);
     let types = match types.len() {
-        0 => facts.source.clone(),
+        count if count == 0 || facts.source != "syscall" => facts.source.clone(),
         count if TYPES_SHOWN < count => format!("{count} event types"),
         _ => types.join(" "),
     };
@@ -96,5 +118,12 @@ fn show(out: &mut impl Write, facts: &RuleFacts) -> io::Result<()> {
         facts.techniques.join(" "),
         status,
     )?;
-    writeln!(out, "{:<13} {}:{}  {types}", "", escaped(facts.file.as_bytes()), facts.line)
+    write!(out, "{:<13} {}:{}  {types}", "", escaped(facts.file.as_bytes()), facts.line)?;
+    if let Some(sigma) = &facts.sigma {
+        let said = [&sigma.log_source, &sigma.level, &sigma.author];
+        let said: Vec<&str> =
+            said.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        write!(out, "  ({})", shortened(&escaped(said.join(", ").as_bytes()), AUTHORS_SHOWN))?;
+    }
+    writeln!(out)
 }

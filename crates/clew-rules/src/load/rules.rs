@@ -238,8 +238,11 @@ impl Work<'_> {
             missing: missing.map(|rule| rule.fields.clone()).unwrap_or_default(),
             condition_fields: compiled.map(|c| names(&c.condition)).unwrap_or_default(),
             output_fields: compiled.map(|c| names(&c.output)).unwrap_or_default(),
-            event_types: compiled.map(|c| c.event_types.clone()).unwrap_or_default(),
+            event_types: compiled
+                .map(|c| of_source(&rule.source, &c.event_types))
+                .unwrap_or_default(),
             status,
+            sigma: None,
         });
     }
 
@@ -340,8 +343,14 @@ fn check_exception_fields(rule: &RuleItem, compiler: &mut Compiler<'_>) {
     }
 }
 
+/// Those of the types that events of a source have: records of logs have one alone.
+fn of_source(source: &str, event_types: &[EventType]) -> Vec<EventType> {
+    let is_there = |it: &&EventType| source == "syscall" || **it == EventType::PluginEvent;
+    event_types.iter().filter(is_there).copied().collect()
+}
+
 /// Event types for which a condition can hold.
-fn event_types(pool: &mut Pool, condition: NodeId) -> Vec<EventType> {
+pub(crate) fn event_types(pool: &mut Pool, condition: NodeId) -> Vec<EventType> {
     let Pool { graph, predicates, slots, .. } = pool;
     let mut types = Vec::new();
     for &event_type in EventType::ALL {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_event::Priority;
+use clew_event::{EventType, Priority};
 
 use super::document::{self, Documents, FilterDocument, LogSource, Meta, RuleDocument};
 use super::node::{Found, NodeBuilder};
@@ -12,7 +12,9 @@ use crate::RuleIndex;
 use crate::compile::Pool;
 use crate::diagnostic::{Code, Problem, Report};
 use crate::judge::graph::NodeId;
-use crate::load::{Loaded, NotRunnable, Options, RuleFacts, Status, status};
+use crate::load::{
+    Loaded, NotRunnable, Options, RuleFacts, SigmaFacts, Status, event_types, status,
+};
 use crate::output::Format;
 use crate::rule::Rule;
 use crate::yaml::Node;
@@ -187,6 +189,13 @@ impl Work<'_, '_> {
         let format = self.format(rule, target);
         let status = status(self.shared.options, &name, &rule.meta.tags, priority);
         self.push_facts(&rule.meta, name.clone(), target.source, (status, Vec::new()));
+        let event_types = match self.shared.pools.get_mut(target.source) {
+            Some((pool, _)) if target.source == "syscall" => event_types(pool, node),
+            _ => vec![EventType::PluginEvent],
+        };
+        if let Some(facts) = self.shared.loaded.facts.last_mut() {
+            facts.event_types = event_types;
+        }
         if status != Status::Runs {
             return None;
         }
@@ -306,6 +315,14 @@ impl Work<'_, '_> {
             output_fields: Vec::new(),
             event_types: Vec::new(),
             status,
+            sigma: Some(Box::new(SigmaFacts {
+                title: meta.title.clone(),
+                id: meta.id.clone(),
+                author: meta.author.clone(),
+                license: meta.license.clone(),
+                level: meta.level_text.clone(),
+                log_source: meta.log_name.clone(),
+            })),
         });
     }
 }

@@ -18,6 +18,10 @@ pub(super) struct Meta {
     pub author: String,
     pub license: String,
     pub level: Option<Priority>,
+    /// The level as it is written.
+    pub level_text: String,
+    /// Its log source, as people read it.
+    pub log_name: String,
     pub tags: Vec<String>,
     /// Fields that its author wants to be shown.
     pub fields: Vec<String>,
@@ -186,6 +190,12 @@ fn meta(node: &Node) -> Meta {
         author: text("author"),
         license: text("license"),
         level: level(&text("level")),
+        level_text: text("level"),
+        log_name: node
+            .get("logsource")
+            .and_then(|log| log_source(log).ok())
+            .map(|log| log.name())
+            .unwrap_or_default(),
         tags: list("tags"),
         fields: list("fields"),
         place,
