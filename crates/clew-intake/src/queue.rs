@@ -10,19 +10,21 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use clew_decode::api_log::Decoded;
-use clew_event::Event;
+use clew_event::{Complaint, Event};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::figures::Shared;
 use crate::ledger::Change;
 
-/// Bytes of records that may be on their way from all sources together. A single file that is
+/// Bytes of records that may be on their way from all sources together. A single parcel that is
 /// larger goes alone.
 pub const QUEUE_BYTES_MAX: u32 = 64 << 20;
 
 /// Events of one parcel: so many are judged and committed at once.
 const EVENTS_AT_ONCE: usize = 4096;
+/// Bytes of one parcel of a log that is read in parts.
+const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// Room in the queue, given back when it is dropped.
 pub(crate) type Place = OwnedSemaphorePermit;
@@ -107,6 +109,32 @@ impl Feed {
         let bytes = decoded.events.iter().map(bytes_of).sum();
         let place = self.place(bytes).await;
         self.hand(decoded, changes, place)
+    }
+
+    /// Hands over a log as it is read, on a thread that may wait, so that no more than a part of it
+    /// is held however long it is. The last part is given back, to be sent with what it changes;
+    /// `None` when the intake stops. Where nothing of the log can be read, it is an error.
+    pub(crate) fn stream(
+        &self,
+        records: impl Iterator<Item = Result<Event, Complaint>>,
+    ) -> Option<Result<Decoded, Decoded>> {
+        let (mut part, mut bytes, mut is_first) = (Decoded::default(), 0, true);
+        for record in records {
+            match record {
+                Ok(event) => {
+                    bytes += bytes_of(&event);
+                    part.events.push(event);
+                }
+                Err(complaint) => part.complaints.push(complaint),
+            }
+            if EVENTS_AT_ONCE <= part.events.len() || BYTES_AT_ONCE <= bytes {
+                let part = std::mem::take(&mut part);
+                self.wait(self.send_part(part, Vec::new()))?;
+                (bytes, is_first) = (0, false);
+            }
+        }
+        let is_unreadable = is_first && part.events.is_empty() && !part.complaints.is_empty();
+        Some(if is_unreadable { Err(part) } else { Ok(part) })
     }
 
     /// Hands over records for which there is a place.

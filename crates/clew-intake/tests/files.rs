@@ -138,3 +138,26 @@ fn broken_lines_and_times_years_off_cost_themselves_alone() {
     assert!(figures.last_event.unwrap().to_string().starts_with("2026-11-24T10:00:00"));
     assert!(run.events.iter().all(|event| event.time <= event.arrived));
 }
+
+#[test]
+fn a_packed_file_is_taken_in_parts_and_a_restart_amid_them_loses_nothing() {
+    const RECORDS: usize = 10_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, state) = (folder.path().join("logs"), folder.path().join("state"));
+    fs::create_dir(&logs).unwrap();
+    let names: Vec<_> = (0..RECORDS).map(|number| number.to_string()).collect();
+    fs::write(logs.join("all.json.gz"), gzip(&trail(&names))).unwrap();
+    let mut run = Run::start(&[&source(&logs)], &state);
+    let first = run.intake.poll(common::DEADLINE).unwrap();
+    assert!(first.events.len() < RECORDS / 2, "{}", first.events.len());
+    run.committer.commit(vec![first.ack]).unwrap();
+    drop(run);
+    let mut run = Run::start(&[&source(&logs)], &state);
+    run.until_events(RECORDS - first.events.len());
+    assert_eq!(run.figures().duplicates, first.events.len() as u64);
+    drop(run);
+    let mut run = Run::start(&[&source(&logs)], &state);
+    append(&logs.join("more.jsonl"), &line("more"));
+    run.until_events(1);
+    assert_eq!((run.names(), run.figures().duplicates), (vec!["more".to_owned()], 0));
+}

@@ -136,13 +136,13 @@ impl Walker {
 
     async fn read(&self, object: &Object) -> Result<Option<Read>, String> {
         for _ in 1..TRIES {
-            match self.objects.read(object).await {
+            match self.objects.read(object, &self.feed).await {
                 Ok(read) => return Ok(Some(read)),
                 Err(reason) => self.feed.shared.fail(reason),
             }
             tokio::time::sleep(TRY_SPAN).await;
         }
-        self.objects.read(object).await.map(Some)
+        self.objects.read(object, &self.feed).await.map(Some)
     }
 
     fn give_up(&self, key: &str, reason: String) -> Parked {

@@ -7,9 +7,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use clew_decode::api_log::{self, Decoded};
+use clew_decode::api_log::{Decoded, Ordered, Records};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::queue::Feed;
 use crate::spec::AwsSpec;
 
 /// Longest object that is read, as it lies there; CloudTrail's own have at most some 50 MB unpacked.
@@ -50,7 +51,7 @@ fn profile_files(path: &Path) -> EnvConfigFiles {
     EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, path).build()
 }
 
-/// What an object holds, and its room.
+/// The last part of what an object holds, and its room.
 pub(super) type Read = (Decoded, OwnedSemaphorePermit);
 
 /// Reads objects, so many bytes at once as the longest one has.
@@ -69,8 +70,9 @@ impl Objects {
         Self { client, room: Arc::new(Semaphore::new(OBJECT_BYTES_MAX)) }
     }
 
-    /// Reads an object whole. Its room is to be kept until its records are handed over.
-    pub(super) async fn read(&self, object: &Object) -> Result<Read, String> {
+    /// Hands over an object's records up to the last part, which is for the caller to send. Its
+    /// room is to be kept until then.
+    pub(super) async fn read(&self, object: &Object, feed: &Feed) -> Result<Read, String> {
         let Object { bucket, key } = object;
         let name = format!("s3://{bucket}/{key}");
         let at = |reason: String| format!("`{name}`: {reason}");
@@ -82,15 +84,17 @@ impl Objects {
         let room = Arc::clone(&self.room).acquire_many_owned(length).await;
         let room = room.map_err(|error| at(chain(&error)))?;
         let bytes = answer.body.collect().await.map_err(|error| at(chain(&error)))?.into_bytes();
-        let decoding = name.clone();
-        let decoded = tokio::task::spawn_blocking(move || api_log::read(&decoding, &*bytes)).await;
-        let decoded = decoded.map_err(|error| at(chain(&error)))?;
-        let decoded = decoded.map_err(|error| at(chain(&error)))?;
-        match decoded.complaints.first() {
-            Some(complaint) if decoded.events.is_empty() => {
-                Err(at(format!("nothing of it could be read: {}", complaint.message)))
+        let (decoding, feed) = (name.clone(), feed.clone());
+        let last = tokio::task::spawn_blocking(move || {
+            feed.stream(Ordered::new(Records::new(&decoding, &*bytes)))
+        });
+        match last.await.map_err(|error| at(chain(&error)))? {
+            Some(Ok(last)) => Ok((last, room)),
+            Some(Err(Decoded { complaints, .. })) => {
+                let reason = complaints.first().map_or("", |complaint| &complaint.message);
+                Err(at(format!("nothing of it could be read: {reason}")))
             }
-            _ => Ok((decoded, room)),
+            None => Err(at("the intake stops".to_owned())),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Reader {
     async fn read(&self, objects: &[Object]) -> Result<Option<bool>, String> {
         let mut last = None;
         for object in objects.iter().filter(|object| object.has_records()) {
-            let (decoded, _room) = self.objects.read(object).await?;
+            let (decoded, _room) = self.objects.read(object, &self.feed).await?;
             last = Some(self.feed.send(decoded, Vec::new()).await);
         }
         // Commits keep their order, so the last receipt speaks for all.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::str::FromStr;
 
-use clew_decode::api_log::{self, Decoded};
+use clew_decode::api_log::{self, Decoded, Ordered, Records};
 use clew_event::Complaint;
 use clew_event::json::JSON_BYTES_MAX;
 use serde::de::IgnoredAny;
@@ -179,7 +179,7 @@ impl Tail {
         match self.form {
             Form::Unknown => Some(Ok(())),
             Form::Lines => self.read_lines(key, feed, is_settled),
-            Form::Whole if is_settled => self.read_whole(key, feed),
+            Form::Whole if is_settled => self.read_whole(key, feed).map(Ok),
             Form::Whole => Some(Ok(())),
         }
     }
@@ -257,25 +257,10 @@ impl Tail {
         self.move_to(begin + length as u64, decoded, key, feed)
     }
 
-    fn read_whole(&mut self, key: Key, feed: &Feed) -> Option<io::Result<()>> {
-        let name = self.cursor.path.clone();
-        let mut start = Vec::new();
-        let decoded = self.reader(0).take(4).read_to_end(&mut start).and_then(|_| {
-            let reader = self.reader(0);
-            if start == ZSTD {
-                api_log::read(&name, zstd::Decoder::new(reader)?)
-            } else {
-                api_log::read(&name, reader)
-            }
-        });
-        match decoded {
-            Ok(decoded) => self.move_to(self.size, decoded, key, feed).map(Ok),
-            Err(error) => {
-                // It is read again when it changes; until then there is nothing better.
-                self.cursor.offset = self.size;
-                Some(Err(error))
-            }
-        }
+    fn read_whole(&mut self, key: Key, feed: &Feed) -> Option<()> {
+        let records = Records::new(&self.cursor.path, self.reader(0));
+        let (Ok(last) | Err(last)) = feed.stream(Ordered::new(records))?;
+        self.move_to(self.size, last, key, feed)
     }
 
     /// Hands over records, and that the file is read up to `offset` once they are committed.
