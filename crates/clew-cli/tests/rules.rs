@@ -13,6 +13,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use clew_event::process::ExecFailed;
+use clew_event::{EventId, EventKind};
 use clew_store::tape::{TapeHeader, TapeWriter};
 use clew_suite::scenario;
 use serde_json::Value;
@@ -169,6 +171,146 @@ fn what_a_rate_holds_back_is_counted() {
         (&cost[0]["rule"], &cost[0]["events"], &cost[0]["matches"]),
         (&"both".into(), &2.into(), &2.into())
     );
+}
+
+const TRIED: &str = "\
+- rule: exec
+  desc: d
+  condition: evt.type = execve and proc.name = cat
+  output: o
+  priority: INFO
+- rule: again
+  desc: d
+  condition: evt.type = execve and proc.name startswith ca
+  output: o
+  priority: INFO
+";
+
+/// A tape on which `cat` starts, and fails to start another program; with that event's number.
+fn tape_of_a_failed_exec(folder: &Folder) -> String {
+    let mut events = scenario::events("exec pid=10 args=cat").unwrap();
+    let mut failed = events.last().unwrap().clone();
+    failed.id = EventId(failed.id.0 + 1);
+    let tried = ExecFailed { result: -2, filename: "/bin/id".into(), ..ExecFailed::default() };
+    failed.kind = EventKind::ExecFailed(Box::new(tried));
+    events.push(failed);
+    let file = File::create(folder.path("tried.tape")).unwrap();
+    let mut tape = TapeWriter::create(file, &TapeHeader::of_recorder("test")).unwrap();
+    events.iter().for_each(|event| tape.append(event).unwrap());
+    tape.finish().unwrap();
+    events.len().to_string()
+}
+
+#[test]
+fn falco_is_followed_where_it_is_asked_for_and_the_first_rule_or_all_match() {
+    let folder = Folder::new();
+    tape_of_a_failed_exec(&folder);
+    fs::write(folder.path("tried.yaml"), TRIED).unwrap();
+    let (tape, rules) = (folder.text("tried.tape"), folder.text("tried.yaml"));
+    let found = |more: &[&str]| {
+        let arguments = ["replay", "--json", "--no-default-rules", "--rules", &rules, &tape];
+        let lines = lines(&clew(&[&arguments[..], more].concat()));
+        let findings = lines.iter().filter(|line| line["type"] == "finding");
+        findings.map(|line| line["rule"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[]), ["exec", "again"]);
+    assert_eq!(found(&["--rule-matching", "first"]), ["exec"]);
+    assert_eq!(found(&["--compat", "falco"]), ["exec", "exec"]);
+    let all = found(&["--compat", "falco", "--rule-matching", "all"]);
+    assert_eq!(all, ["exec", "again", "exec", "again"]);
+}
+
+#[test]
+fn a_failed_exec_is_explained_as_not_judged_where_falco_is_not_followed() {
+    let folder = Folder::new();
+    let number = tape_of_a_failed_exec(&folder);
+    fs::write(folder.path("tried.yaml"), TRIED).unwrap();
+    let (tape, rules) = (folder.text("tried.tape"), folder.text("tried.yaml"));
+    let explain = |more: &[&str]| {
+        let arguments = ["rules", "explain", "exec", &number, "--tape", &tape, "--rules", &rules];
+        let output = clew(&[&arguments[..], &["--json"], more].concat());
+        (output.status.code().unwrap(), lines(&output).remove(0))
+    };
+    let (code, ours) = explain(&[]);
+    assert_eq!(
+        (code, &ours["matches"], &ours["condition"]["holds"]),
+        (1, &false.into(), &true.into())
+    );
+    assert!(ours["not_judged"].as_str().unwrap().starts_with("the call put no program in place"));
+    let (code, falcos) = explain(&["--compat", "falco"]);
+    assert_eq!((code, &falcos["matches"]), (0, &true.into()));
+    assert!(falcos.get("not_judged").is_none());
+}
+
+#[test]
+fn rules_are_checked_as_falco_reads_them_where_that_is_asked_for() {
+    let folder = Folder::new();
+    let quoted =
+        rule("r", "/x") + "  exceptions: [{name: e, fields: [proc.name], values: [[\"a(b\"]]}]\n";
+    fs::write(folder.path("rules.yaml"), quoted).unwrap();
+    let check = |more: &[&str]| {
+        let arguments = ["rules", "check", &folder.text("rules.yaml")];
+        clew(&[&arguments[..], more].concat()).status.code()
+    };
+    assert_eq!(check(&[]), Some(0));
+    assert_eq!(check(&["--compat", "falco"]), Some(1));
+}
+
+const SIGMA: &str = "\
+title: User made
+id: 0f0a1b2c-0000-4000-8000-000000000001
+author: Ann
+license: DRL-1.1
+level: high
+tags: [attack.t1136.003]
+logsource: {product: aws, service: cloudtrail}
+detection: {selection: {action: CreateUser}, condition: 1 of selection*}
+";
+const PIPELINE: &str = "\
+name: ours
+transformations: [{type: field_name_mapping, mapping: {action: eventName}}]
+";
+const RECORD: &str = r#"{"Records":[{"eventVersion":"1.08","eventID":"1","eventSource":"iam.amazonaws.com","eventName":"CreateUser","eventTime":"2024-01-01T00:00:02Z"}]}"#;
+
+#[test]
+fn sigma_rules_are_listed_checked_explained_and_run_with_their_pipeline() {
+    let folder = Folder::new();
+    fs::write(folder.path("sigma.yml"), SIGMA).unwrap();
+    fs::write(folder.path("pipeline.yml"), PIPELINE).unwrap();
+    fs::write(folder.path("broken.yml"), PIPELINE.replace("field_name", "field_game")).unwrap();
+    fs::write(folder.path("log.json"), RECORD).unwrap();
+    let [rules, pipeline, broken, log] =
+        ["sigma.yml", "pipeline.yml", "broken.yml", "log.json"].map(|name| folder.text(name));
+
+    let listed = lines(&clew(&["rules", "list", "--json", &rules])).remove(0);
+    let said = ["title", "author", "license", "level", "logsource"].map(|key| &listed[key]);
+    assert_eq!(said, ["User made", "Ann", "DRL-1.1", "high", "aws/cloudtrail"]);
+    assert_eq!(listed["event_types"], serde_json::json!(["pluginevent"]));
+    let both = folder.text("rules.yaml");
+    let covered = lines(&clew(&["rules", "coverage", "--json", &rules, &both]));
+    let runs: Vec<_> =
+        covered.iter().filter(|line| line["runs"] == 1).map(|it| &it["id"]).collect();
+    assert_eq!(runs, ["T1136.003", "T1003.008"]);
+
+    let check = |pipeline: &str| clew(&["rules", "check", "--pipeline", pipeline, &rules]).status;
+    assert_eq!((check(&pipeline).code(), check(&broken).code()), (Some(0), Some(1)));
+
+    let chosen = ["--no-default-rules", "--json", "--rules", &rules];
+    let found = |more: &[&str]| {
+        let output = clew(&[&["replay", &log], &chosen[..], more].concat());
+        lines(&output).pop().unwrap()["findings"].as_u64()
+    };
+    assert_eq!((found(&[]), found(&["--pipeline", &pipeline])), (Some(0), Some(1)));
+
+    let explain = ["rules", "explain", "User made", "1", "--tape", &log, "--pipeline", &pipeline];
+    let output = clew(&[&explain[..], &chosen].concat());
+    let explained = lines(&output).remove(0);
+    assert_eq!((output.status.code(), &explained["matches"]), (Some(0), &true.into()));
+    let words = &explained["condition"]["parts"][1];
+    assert_eq!(words["text"], "1 of selection*");
+    let item = &words["parts"][0]["parts"][0];
+    let told = ["kind", "text", "value"].map(|key| item[key].as_str().unwrap());
+    assert_eq!(told, ["check", "eventName: CreateUser", "CreateUser"]);
 }
 
 /// `clew run` on a tape, with what it says on standard error.
