@@ -4,7 +4,7 @@
 mod common;
 
 use clew_event::{EventId, EventType, FieldValue, Scalar, Semantics, TimestampNs};
-use clew_rules::explain::{Explained, Explainer, NotExplained, PartKind};
+use clew_rules::explain::{EXPLAINED_PARTS_MAX, Explained, Explainer, NotExplained, PartKind};
 use clew_rules::{Correlations, Matched, Options, RuleIndex, SourceFile, load};
 use common::{Fields, load_text};
 use expect_test::{Expect, expect};
@@ -199,6 +199,24 @@ fn a_failed_exec_is_explained_as_it_is_judged() {
     }
 }
 
+#[test]
+fn a_search_that_is_named_again_and_again_is_explained_up_to_a_bound() {
+    let explained = |times: usize| {
+        let items = vec!["{f: x}"; 999].join(", ");
+        let condition = vec!["s"; times].join(" or ");
+        let text = format!(
+            "title: t\nlogsource: {{product: aws, service: cloudtrail}}\n\
+             detection: {{s: [{items}], condition: {condition}}}\n"
+        );
+        Explainer::new(&file(&text), "t").map(|it| it.name().to_owned())
+    };
+    // Each item counts with its mapping, the search with its list; two more stand outside.
+    let too_many = EXPLAINED_PARTS_MAX / (2 * 999 + 2);
+    assert!(explained(too_many - 1).is_ok());
+    let error = explained(too_many).unwrap_err();
+    assert!(matches!(error, NotExplained::HasMistake(_)), "{error}");
+}
+
 /// The verdict as it follows from the parts that are said to decide, and from no other.
 fn by_deciding_parts(part: &Explained) -> bool {
     let mut deciding = part.parts.iter().filter(|part| part.decides).map(by_deciding_parts);
@@ -245,7 +263,9 @@ const AUDITD: &str = "product: linux, service: auditd";
 /// Fields that rules of a log source name, and what stands behind them.
 fn names(log: &str) -> [(&'static str, &'static str); 3] {
     match log {
-        PROCESS => [("Image", "proc.exepath"), ("User", "user.name"), ("absent", "proc.args")],
+        PROCESS => {
+            [("Image", "proc.exepath"), ("User", "user.name"), ("ParentImage", "proc.pexepath")]
+        }
         AUDITD => [("exe", "proc.exepath"), ("comm", "proc.name"), ("name", "fs.path.name")],
         _ => [
             ("eventName", "json.member[eventName]"),
@@ -272,7 +292,7 @@ fn written((field, modifiers, values): &(usize, &str, Vec<&str>), log: &str) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn explanations_give_the_verdict_of_the_engine(

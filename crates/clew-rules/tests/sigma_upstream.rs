@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clew_rules::explain::Explainer;
 use clew_rules::{Loaded, Options, SourceFile, Status, load};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -26,7 +27,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Everything under `rules/`; `None`, loudly, where it is not there.
-fn upstream() -> Option<(usize, Loaded)> {
+fn upstream() -> Option<(Vec<SourceFile>, Loaded)> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("CLEW_SHARED").map_or(beside, PathBuf::from);
     let folder = shared.join("data/sigma-rules/rules");
@@ -41,12 +42,14 @@ fn upstream() -> Option<(usize, Loaded)> {
         text: fs::read_to_string(path).unwrap_or_default(),
     };
     let sources: Vec<SourceFile> = paths.iter().map(read).collect();
-    Some((sources.len(), load(&sources, &Options::default())))
+    let loaded = load(&sources, &Options::default());
+    Some((sources, loaded))
 }
 
 #[test]
 fn every_file_of_upstream_loads_and_what_cannot_run_says_why() {
-    let Some((files, loaded)) = upstream() else { return };
+    let Some((sources, loaded)) = upstream() else { return };
+    let files = sources.len();
     let errors: Vec<String> = loaded
         .diagnostics
         .iter()
@@ -73,4 +76,16 @@ fn every_file_of_upstream_loads_and_what_cannot_run_says_why() {
     assert_eq!(runs("k8s_audit"), 16);
     assert_eq!(runs("okta"), 21);
     assert!(100 < runs("syscall"), "{}", runs("syscall"));
+}
+
+#[test]
+fn every_rule_of_upstream_that_runs_can_be_explained() {
+    let Some((sources, loaded)) = upstream() else { return };
+    let running = loaded.facts.iter().filter(|facts| facts.status == Status::Runs);
+    for facts in running {
+        let file = sources.iter().find(|file| file.name == facts.file).cloned();
+        let explainer = Explainer::new(&file.into_iter().collect::<Vec<_>>(), &facts.name);
+        let title = facts.sigma.as_ref().map(|sigma| sigma.title.clone());
+        assert_eq!(explainer.map(|it| it.name().to_owned()), Ok(title.unwrap_or_default()));
+    }
 }

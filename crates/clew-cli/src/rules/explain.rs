@@ -69,9 +69,10 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit> {
             (true, false) => "does not count",
         };
         let rule = escaped(explainer.name().as_bytes());
-        // A record of an audit log has no system call to be named by.
-        let kind = Some(event.event_type.name()).filter(|name| !name.is_empty());
-        let kind = kind.unwrap_or_else(|| event.source());
+        let kind = match event.source() {
+            "syscall" => event.event_type.name(),
+            log => log,
+        };
         writeln!(out, "{rule} {verdict} {kind} {}", event.id)?;
         if let Some(reason) = not_judged {
             writeln!(out, "not judged: {reason}")?;
