@@ -212,7 +212,8 @@ fn address(value: &Scalar<'_>) -> Option<IpAddr> {
 }
 
 fn stands(place: Place, is_cased: bool, left: &[u8], right: &[u8]) -> bool {
-    if !is_cased && !(left.is_ascii() && right.is_ascii()) {
+    let is_ascii = left.is_ascii() && right.is_ascii();
+    if !is_cased && !is_ascii {
         let lower = |text: &[u8]| String::from_utf8_lossy(text).to_lowercase().into_bytes();
         return stands(place, true, &lower(left), &lower(right));
     }
