@@ -176,3 +176,37 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
     run.kill();
     assert_eq!(kept(folder.path()), (expected, expected));
 }
+
+/// A figure, not a claim: how fast it is depends on the machine.
+#[test]
+fn bodies_that_an_api_server_sent_become_findings_and_how_fast_is_printed() {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = std::env::var_os("CLEW_SHARED").map_or_else(beside, Into::into);
+    let path = shared.join("data/k8s-audit-1.36/webhook-bodies.jsonl");
+    let Ok(text) = fs::read_to_string(&path) else {
+        eprintln!("SKIPPED: `{}` is not there: set CLEW_SHARED", path.display());
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let run = Run::start(folder.path());
+    let (mut spans, mut found) = (Vec::new(), 0);
+    for line in text.lines() {
+        let body = line.split_once("\"body\":").unwrap().1;
+        let body = body.rsplit_once('}').unwrap().0;
+        let begin = Instant::now();
+        let answer = request(&run.webhook, HEAD, body).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        // It is answered once findings are kept.
+        let now = kept(folder.path()).0;
+        if found < now {
+            spans.push(begin.elapsed());
+        }
+        found = now;
+    }
+    run.kill();
+    spans.sort();
+    assert!(0 < found, "the rule on lists found nothing");
+    let (half, last) = (spans[spans.len() / 2], spans.last().unwrap());
+    eprintln!("{found} findings; from POST to store: half within {half:?}, all within {last:?}");
+}

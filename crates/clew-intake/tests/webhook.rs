@@ -146,6 +146,24 @@ fn a_full_queue_asks_to_come_again_and_a_long_body_is_refused() {
 }
 
 #[test]
+fn a_packed_body_is_unpacked_and_one_that_would_burst_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::start(&[&receiver(folder.path(), false)], folder.path());
+    let (address, token) = (run.address(), format!("Bearer {TOKEN}"));
+    let client = thread::spawn(move || {
+        let bomb = common::gzip(&" ".repeat(BODY_BYTES_MAX + 1));
+        let broken = b"\x1f\x8b\x08\0\0\0\0\0\0\0no gzip";
+        let bodies = [&bomb[..], broken, &common::gzip(&event_list(0..3))];
+        bodies.map(|body| post(&agent(), &address, Some(&token), body))
+    });
+    run.until_events(3);
+    let answers = client.join().unwrap();
+    assert_eq!((answers[0], answers[2]), (413, 200));
+    assert!([400, 413].contains(&answers[1]), "{answers:?}");
+    assert_eq!((run.figures().batches, run.figures().complaints), (1, 0));
+}
+
+#[test]
 fn what_event_bridge_sends_is_known_by_the_key_in_its_header() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("key"), "a-key").unwrap();

@@ -5,6 +5,7 @@
 //! where the queue is full.
 
 mod auth;
+mod packed;
 mod tls;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use clew_decode::api_log::{self, Decoded};
 use tokio::net::TcpListener;
 
 use crate::error::StartError;
-use crate::queue::Feed;
+use crate::queue::{Feed, Place};
 use crate::spec::ReceiverSpec;
 use auth::Guard;
 
@@ -90,32 +91,52 @@ impl Receiver {
 async fn take(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
     match tokio::time::timeout(REQUEST_SPAN, service.take(request)).await {
         Ok(Ok(())) => StatusCode::OK.into_response(),
-        Ok(Err(refusal)) => refusal,
+        Ok(Err(StatusCode::TOO_MANY_REQUESTS)) => {
+            let retry = [(header::RETRY_AFTER, RETRY_SECONDS)];
+            (StatusCode::TOO_MANY_REQUESTS, retry).into_response()
+        }
+        Ok(Err(refusal)) => refusal.into_response(),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     }
 }
 
 impl Service {
-    async fn take(&self, request: Request<Body>) -> Result<(), Response> {
+    async fn take(&self, request: Request<Body>) -> Result<(), StatusCode> {
         let (head, body) = request.into_parts();
         if !self.guard.admits(&head.headers) {
             self.feed.shared.change(|figures| figures.refused += 1);
-            return Err(StatusCode::UNAUTHORIZED.into_response());
+            return Err(StatusCode::UNAUTHORIZED);
         }
         let length = length(&head.headers);
         if BODY_BYTES_MAX < length {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        let Some(place) = self.feed.try_place(length) else {
-            self.feed.shared.change(|figures| figures.throttled += 1);
-            let retry = [(header::RETRY_AFTER, RETRY_SECONDS)];
-            return Err((StatusCode::TOO_MANY_REQUESTS, retry).into_response());
-        };
+        let mut place = self.place(length)?;
         let body = to_bytes(body, BODY_BYTES_MAX).await;
-        let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+        let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        let (body, room) = self.unpack(body).await?;
+        room.into_iter().for_each(|room| place.merge(room));
         let decoded = decode(self.name.clone(), body).await;
         let receipt = self.feed.hand(decoded, Vec::new(), Some(place));
-        receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+        receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// A body as it is read. Of a packed one the length that it tells has to have room too, and no
+    /// more than that is unpacked.
+    async fn unpack(&self, body: Bytes) -> Result<(Bytes, Option<Place>), StatusCode> {
+        let Some(length) = packed::length(&body)? else { return Ok((body, None)) };
+        let room = self.place(length)?;
+        let unpacked = tokio::task::spawn_blocking(move || packed::unpack(&body, length)).await;
+        let unpacked = unpacked.unwrap_or(Err(StatusCode::INTERNAL_SERVER_ERROR));
+        Ok((unpacked?, Some(room)))
+    }
+
+    /// Room for so many bytes, or the answer to come again.
+    fn place(&self, length: usize) -> Result<Place, StatusCode> {
+        self.feed.try_place(length).ok_or_else(|| {
+            self.feed.shared.change(|figures| figures.throttled += 1);
+            StatusCode::TOO_MANY_REQUESTS
+        })
     }
 }
 
