@@ -118,7 +118,7 @@ fn endpoints(peer: &str, local_port: u16, transport: Transport) -> Endpoints {
 
 fn connect() -> impl Strategy<Value = Event> {
     let result = select(vec![0_i64, -115, -111]);
-    let local = select(vec![40_000_u16, 40_001]);
+    let local = select(vec![40_000_u16, 40_001, 22]);
     let to_peer =
         (select(PEERS.to_vec()), local, any::<bool>()).prop_map(|(peer, port, is_tcp)| {
             let (transport, protocol, socket_type) =
