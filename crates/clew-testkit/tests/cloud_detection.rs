@@ -11,6 +11,7 @@
 mod cloud_detection_cases;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use clew_rules::SourceFile;
@@ -253,4 +254,20 @@ fn behaviors_of_another_rule_set_are_found() {
         "of these told",
     ];
     page::hold("panther", &(page::table(&head, &rows) + &aside));
+}
+
+#[test]
+fn every_rule_that_the_page_names_is_one_of_ours() {
+    let files = rule_files(Whose::Ours, Path::new(""));
+    let names = page::rules_named();
+    assert!(20 <= names.len(), "{names:?}");
+    for name in names {
+        let is_there = |file: &SourceFile| {
+            let mut lines = file.text.lines();
+            lines.any(|line| {
+                line.trim_start_matches("- rule: ").trim_start_matches("name: ") == name
+            })
+        };
+        assert!(files.iter().any(is_there), "there is no rule `{name}`");
+    }
 }

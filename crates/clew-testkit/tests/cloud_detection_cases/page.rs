@@ -24,6 +24,14 @@ pub(crate) fn hold(name: &str, text: &str) {
     }
 }
 
+/// Names of our rules that stand in code marks on the page.
+pub(crate) fn rules_named() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+    let page = fs::read_to_string(path).unwrap();
+    let is_ours = |word: &&str| word.starts_with("aws_") || word.starts_with("kubernetes_");
+    page.split('`').filter(is_ours).map(ToOwned::to_owned).collect()
+}
+
 /// A table in markdown.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
