@@ -95,6 +95,22 @@ pub enum Sender {
         /// File that holds the key.
         token: PathBuf,
     },
+    /// A subscription of SNS: its signature, by Amazon's certificate.
+    Sns {
+        /// The topic, by its ARN.
+        topic: String,
+        /// File of the certificate, where it is not to be fetched.
+        certificate: Option<PathBuf>,
+    },
+    /// A push subscription of Pub/Sub: a token of its service account, signed by Google.
+    PubSubPush {
+        /// Whom tokens are meant for.
+        audience: String,
+        /// The service account.
+        email: String,
+        /// File of Google's keys, where they are not to be fetched.
+        keys: Option<PathBuf>,
+    },
 }
 
 impl Origin {
@@ -105,21 +121,25 @@ impl Origin {
             Self::Files(_) => "files",
             Self::Queue(_) => "sqs",
             Self::Bucket(_) => "s3",
-            Self::Receiver(ReceiverSpec { sender: Sender::Kubernetes { .. }, .. }) => "kubernetes",
-            Self::Receiver(ReceiverSpec { sender: Sender::EventBridge { .. }, .. }) => {
-                "eventbridge"
-            }
+            Self::Receiver(ReceiverSpec { sender, .. }) => match sender {
+                Sender::Kubernetes { .. } => "kubernetes",
+                Sender::EventBridge { .. } => "eventbridge",
+                Sender::Sns { .. } => "sns",
+                Sender::PubSubPush { .. } => "pubsub-push",
+            },
         }
     }
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 5] = [
+const KINDS: [(&str, &str, &[&str]); 7] = [
     ("files", "files:PATH", &[]),
     ("sqs", "sqs:URL", &["region", "endpoint", "credentials", "receives"]),
     ("s3", "s3:BUCKET[/PREFIX]", &["region", "endpoint", "credentials", "every", "from"]),
     ("kubernetes", "kubernetes:ADDRESS:PORT", &["token", "cert", "key"]),
     ("eventbridge", "eventbridge:ADDRESS:PORT", &["token", "header", "cert", "key"]),
+    ("sns", "sns:ADDRESS:PORT", &["topic", "certificate", "cert", "key"]),
+    ("pubsub-push", "pubsub-push:ADDRESS:PORT", &["audience", "email", "keys", "cert", "key"]),
 ];
 
 /// How often a message is taken before it is parked, where nothing else is asked for.
@@ -219,6 +239,15 @@ fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecE
             let header = options.take("header").unwrap_or_else(|| "x-api-key".to_owned());
             Sender::EventBridge { header, token: options.must_path("token")? }
         }
+        "sns" => Sender::Sns {
+            topic: options.must("topic", "ARN")?,
+            certificate: options.path("certificate"),
+        },
+        "pubsub-push" => Sender::PubSubPush {
+            audience: options.must("audience", "URL")?,
+            email: options.must("email", "ADDRESS")?,
+            keys: options.path("keys"),
+        },
         _ => Sender::Kubernetes { token: options.must_path("token")? },
     };
     let address = rest.parse().map_err(|_| SpecError::Value {

@@ -3,8 +3,13 @@
 use std::path::Path;
 
 use axum::http::{HeaderMap, header};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
+use super::google::{Google, Keys};
+use super::sns::Sns;
 use crate::error::StartError;
+use crate::intake::now;
 use crate::spec::Sender;
 
 /// By what requests are known.
@@ -15,6 +20,10 @@ pub(super) enum Guard {
     Token(blake3::Hash),
     /// The same for a key in a header of that name.
     Key(String, blake3::Hash),
+    /// The signature of each message.
+    Sns(Sns),
+    /// A signed token.
+    Google(Google),
 }
 
 impl Guard {
@@ -24,11 +33,33 @@ impl Guard {
             Sender::EventBridge { header, token } => {
                 Ok(Self::Key(header.clone(), secret(name, token)?))
             }
+            Sender::Sns { topic, certificate } => {
+                let read = |path: &Path| {
+                    CertificateDer::from_pem_slice(read(name, path)?.as_bytes())
+                        .map_err(|_| content(name, path, "certificate in PEM"))
+                };
+                let given = certificate.as_deref().map(read).transpose()?;
+                Ok(Self::Sns(Sns::of(topic.clone(), given)))
+            }
+            Sender::PubSubPush { audience, email, keys } => {
+                let read = |path: &Path| {
+                    serde_json::from_str::<Keys>(&read(name, path)?)
+                        .map_err(|_| content(name, path, "keys in JSON"))
+                };
+                let given = keys.as_deref().map(read).transpose()?;
+                Ok(Self::Google(Google::of(audience.clone(), email.clone(), given)))
+            }
         }
     }
 
-    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
+    /// Judges a request by its head; one of SNS is judged by its body.
+    pub(super) async fn admits(&self, headers: &HeaderMap) -> bool {
         match self {
+            Self::Sns(_) => true,
+            Self::Google(google) => match bearer(headers) {
+                Some(token) => google.admits(token, now()).await,
+                None => false,
+            },
             Self::Token(expected) => {
                 bearer(headers).is_some_and(|token| blake3::hash(token.as_bytes()) == *expected)
             }
@@ -44,10 +75,13 @@ fn secret(name: &str, path: &Path) -> Result<blake3::Hash, StartError> {
     let text = read(name, path)?;
     let text = text.trim();
     if text.is_empty() {
-        let (name, path) = (name.to_owned(), path.to_owned());
-        return Err(StartError::Content { name, path, expected: "token" });
+        return Err(content(name, path, "token"));
     }
     Ok(blake3::hash(text.as_bytes()))
+}
+
+fn content(name: &str, path: &Path, expected: &'static str) -> StartError {
+    StartError::Content { name: name.to_owned(), path: path.to_owned(), expected }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

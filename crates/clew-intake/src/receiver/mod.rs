@@ -1,11 +1,15 @@
 //! Receivers: programs elsewhere send records by HTTP.
 //!
-//! A request is known by its token before anything of its body is read. It is answered 200 once its
+//! A request is known by its token before anything of its body is read, one of SNS by the
+//! signature in its body before anything else of that is. It is answered 200 once its
 //! events are committed, so that a sender that keeps what was not acknowledged loses nothing; 429
 //! where the queue is full.
 
 mod auth;
+mod fetch;
+mod google;
 mod packed;
+mod sns;
 mod tls;
 
 use std::sync::Arc;
@@ -21,9 +25,12 @@ use clew_decode::api_log::{self, Decoded};
 use tokio::net::TcpListener;
 
 use crate::error::StartError;
+use crate::intake::now;
 use crate::queue::{Feed, Place};
 use crate::spec::ReceiverSpec;
 use auth::Guard;
+pub use sns::MESSAGE_BYTES_MAX;
+use sns::Opened;
 
 /// Longest body that is read; an API server splits its batches well below.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
@@ -103,22 +110,45 @@ async fn take(State(service): State<Arc<Service>>, request: Request<Body>) -> Re
 impl Service {
     async fn take(&self, request: Request<Body>) -> Result<(), StatusCode> {
         let (head, body) = request.into_parts();
-        if !self.guard.admits(&head.headers) {
-            self.feed.shared.change(|figures| figures.refused += 1);
-            return Err(StatusCode::UNAUTHORIZED);
+        if !self.guard.admits(&head.headers).await {
+            return Err(self.refuse(StatusCode::UNAUTHORIZED));
         }
-        let length = length(&head.headers);
-        if BODY_BYTES_MAX < length {
+        let longest = match self.guard {
+            Guard::Sns(_) => MESSAGE_BYTES_MAX,
+            _ => BODY_BYTES_MAX,
+        };
+        let length = length(&head.headers).unwrap_or(longest);
+        if longest < length {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let mut place = self.place(length)?;
-        let body = to_bytes(body, BODY_BYTES_MAX).await;
+        let body = to_bytes(body, longest).await;
         let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        let Some(body) = self.open(body).await? else { return Ok(()) };
         let (body, room) = self.unpack(body).await?;
         room.into_iter().for_each(|room| place.merge(room));
         let decoded = decode(self.name.clone(), body).await;
         let receipt = self.feed.hand(decoded, Vec::new(), Some(place));
         receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    fn refuse(&self, status: StatusCode) -> StatusCode {
+        self.feed.shared.change(|figures| figures.refused += 1);
+        status
+    }
+
+    /// What is to be read of a body; `None` where that is nothing.
+    async fn open(&self, body: Bytes) -> Result<Option<Bytes>, StatusCode> {
+        let Guard::Sns(sns) = &self.guard else { return Ok(Some(body)) };
+        match sns.open(&body, now()).await {
+            None => Err(self.refuse(StatusCode::FORBIDDEN)),
+            Some(Opened::Message(message)) => Ok(Some(message.into())),
+            Some(Opened::Confirm(address)) => {
+                self.feed.shared.note(format!("SNS asks to confirm: open {address}"));
+                Ok(None)
+            }
+            Some(Opened::Nothing) => Ok(None),
+        }
     }
 
     /// A body as it is read. Of a packed one the length that it tells has to have room too, and no
@@ -140,10 +170,9 @@ impl Service {
     }
 }
 
-/// What a body will take of the queue: its length where that is told, else the longest.
-fn length(headers: &HeaderMap) -> usize {
-    let told = headers.get(header::CONTENT_LENGTH);
-    told.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(BODY_BYTES_MAX)
+/// The length of a body, where it is told.
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Decodes beside the threads that wait on sockets.
