@@ -3,11 +3,12 @@
 use clew_context::Context;
 use clew_event::finding::Finding;
 use clew_event::story::Story;
-use clew_event::{Event, EventKind};
+use clew_event::{Event, EventKind, Semantics};
 use clew_rules::{Correlated, Correlations, Matched, RuleIndex, RuleSet};
 use clew_story::Stories;
 
 use crate::tally::{RuleRate, Tallies, Tally};
+use crate::told::Told;
 use crate::{evidence, finding};
 
 /// What the parts of an engine start with.
@@ -66,6 +67,7 @@ pub struct Engine {
     pub(crate) tallies: Tallies,
     pub(crate) correlations: Correlations,
     pub(crate) correlated: Vec<Correlated>,
+    pub(crate) told: Told,
 }
 
 impl Engine {
@@ -83,6 +85,7 @@ impl Engine {
             tallies: Tallies::default(),
             correlations: Correlations::default(),
             correlated: Vec::new(),
+            told: Told::default(),
         }
     }
 
@@ -106,6 +109,8 @@ impl Engine {
         let (state, found) = (&mut self.correlations, &mut self.correlated);
         self.rules.correlate(state, matched, &view, found);
         let findings_before = output.findings.len();
+        let is_in_parts = matches!(event.kind, EventKind::KubernetesApi(_))
+            && self.rules.semantics() == Semantics::Clew;
         let single = self.matches.iter().filter(|index| !self.rules.is_silent(**index));
         let single =
             single.filter_map(|index| finding::of_match(&self.rules, *index, event, &view));
@@ -113,6 +118,9 @@ impl Engine {
         let several =
             several.filter_map(|it| finding::of_correlated(&self.rules, it, event, &view));
         for finding in single.chain(several) {
+            if is_in_parts && !self.told.is_first(finding.id) {
+                continue;
+            }
             if !self.tallies.admit(&finding.rule, event.time) {
                 self.counts.suppressed += 1;
                 continue;

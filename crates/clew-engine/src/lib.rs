@@ -14,6 +14,7 @@ pub mod finding;
 pub mod interest;
 pub mod snapshot;
 pub mod tally;
+mod told;
 
 pub use engine::{Engine, Output, Settings};
 pub use snapshot::{RestoreError, SNAPSHOT_VERSION, State};

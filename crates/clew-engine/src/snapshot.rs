@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Counts, Engine};
 use crate::tally::Tallies;
+use crate::told::Told;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
 pub const SNAPSHOT_VERSION: u16 = 1;
@@ -40,6 +41,7 @@ struct Written<'a> {
     stories: &'a Stories,
     tallies: &'a Tallies,
     correlations: &'a Correlations,
+    told: &'a Told,
 }
 
 /// An engine's state without its rules, as it was kept.
@@ -52,6 +54,8 @@ pub struct State {
     tallies: Tallies,
     #[serde(default)]
     correlations: Correlations,
+    #[serde(default)]
+    told: Told,
 }
 
 impl State {
@@ -85,15 +89,16 @@ impl Engine {
             stories: &self.stories,
             tallies: &self.tallies,
             correlations: &self.correlations,
+            told: &self.told,
         })
     }
 
     /// An engine that goes on from `state` with `rules`.
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
-        let State { counts, mut context, stories, tallies, correlations } = state;
+        let State { counts, mut context, stories, tallies, correlations, told } = state;
         context.set_semantics(rules.semantics());
         let (matches, correlated) = (Vec::new(), Vec::new());
-        Self { context, stories, counts, rules, matches, tallies, correlations, correlated }
+        Self { context, stories, counts, rules, matches, tallies, correlations, correlated, told }
     }
 }

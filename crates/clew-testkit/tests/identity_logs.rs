@@ -104,7 +104,7 @@ fn shuffled(events: &[Event], seed: u64) -> Vec<Event> {
 
 fn lineage(context: &Context, name: &str) -> Lineage {
     let identities = context.identities();
-    let found = identities.find(name).unwrap_or_else(|| panic!("{name} is known"));
+    let found = identities.find(name).unwrap();
     let time = identities.last_used(&found).unwrap_or_default();
     identities.lineage(&found, time).unwrap()
 }
@@ -197,7 +197,7 @@ fn a_token_that_was_issued_is_tied_to_its_use() {
 fn the_key_of_a_stolen_role_leads_to_the_instance() {
     let Some(folder) = shared("stratus-red-team") else { return };
     let file = folder.join("aws.credential-access.ec2-steal-instance-credentials.json");
-    let context = after(&events(&[file.clone()]));
+    let context = after(&events(std::slice::from_ref(&file)));
     let records = records(&file);
     let stolen = records.iter().find_map(|record| {
         record.pointer("/userIdentity/sessionContext/ec2RoleDelivery")?;
