@@ -13,7 +13,7 @@ use crate::tally::Tallies;
 use crate::told::Told;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
-pub const SNAPSHOT_VERSION: u16 = 1;
+pub const SNAPSHOT_VERSION: u16 = 2;
 
 /// Why a snapshot could not be taken back.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ mod state;
 
 use clew_event::{EventId, Field, TimestampNs};
 
-pub use state::{Correlations, EVENTS_MAX, GROUPS_MAX, MATCHES_MAX};
+pub use state::{Correlations, EVENTS_MAX, GROUPS_MAX, MATCHES_MAX, RULE_MATCHES_MAX};
 
 use crate::RuleIndex;
 use crate::judge::any::{Number, Order};

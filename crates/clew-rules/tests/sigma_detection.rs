@@ -223,8 +223,8 @@ proptest! {
             modifiers[at], patterns[at * 3], patterns[at * 3 + 1], patterns[at * 3 + 2]);
         let detection = format!("{}\n{}\n{}\ncondition: {}", item(0), item(1), item(2), forms[form]);
         let mut fields = Fields::default();
-        for at in 0..3 {
-            fields = fields.with_text(&format!("json.member[f{at}]"), &texts[at]);
+        for (at, text) in texts.iter().enumerate() {
+            fields = fields.with_text(&format!("json.member[f{at}]"), text);
         }
         let holds = |at: usize| (0..3).any(|n| naive_item(modifiers[at], &patterns[at * 3 + n], &texts[at]));
         let [a, b, c] = [holds(0), holds(1), holds(2)];
@@ -234,7 +234,7 @@ proptest! {
             2 => a || b || c,
             3 => a && b && c,
             4 => !(a || b || c),
-            _ => !a || a && b && c,
+            _ => !a || b && c,
         };
         prop_assert_eq!(judged(&rule(&detection), &fields), expected, "{}", detection);
     }

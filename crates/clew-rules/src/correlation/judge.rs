@@ -107,20 +107,43 @@ impl Correlation {
         Some(Correlated { rule: self.rule, events: deciding_first(event, events), group, measure })
     }
 
+    /// No span passes that has fewer different values or rules. It spares looking at each match of
+    /// a group to which somebody adds the same again and again.
+    fn kinds_min(&self) -> f64 {
+        match &self.kind {
+            CorrelationKind::ValueCount => {
+                let least = self.bounds.iter().map(|(order, bound)| match order {
+                    Order::Equal | Order::Greater | Order::GreaterOrEqual => bound.as_f64(),
+                    Order::Less | Order::LessOrEqual | Order::Differs => 0.0,
+                });
+                least.fold(0.0, f64::max)
+            }
+            CorrelationKind::Temporal if self.bounds.is_empty() => count(self.positions),
+            CorrelationKind::TemporalOrdered => count(self.positions),
+            CorrelationKind::EventCount
+            | CorrelationKind::Sum
+            | CorrelationKind::Average
+            | CorrelationKind::Percentile(_)
+            | CorrelationKind::Temporal
+            | CorrelationKind::TemporalCondition(_) => 0.0,
+        }
+    }
+
     /// Whether a span that the match at `at` lies in passes, with its measure and its events.
     ///
     /// Spans end at a match: at this one, or, where this one came late, at one behind it.
     fn decide(&self, group: &mut Group, at: usize) -> Option<(f64, Vec<EventId>)> {
+        if count(group.kind_count()) < self.kinds_min() {
+            return None;
+        }
         let own_ns = group.matches.get(at)?.time_ns;
-        let mut start = 0;
         for end in at..group.matches.len() {
             let end_ns = group.matches.get(end)?.time_ns;
             if own_ns.saturating_add(self.span_ns) < end_ns {
                 break;
             }
             let from_ns = end_ns.saturating_sub(self.span_ns);
-            let before = |it: &Match| it.time_ns < from_ns;
-            start += group.matches.get(start..)?.iter().take_while(|it| before(it)).count();
+            let start = group.matches.partition_point(|it| it.time_ns < from_ns);
             let span = group.matches.get(start..=end)?;
             let is_silent = end_ns < group.silent_until_ns;
             if !is_silent && let Some(measure) = self.passes(span) {

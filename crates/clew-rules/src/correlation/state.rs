@@ -11,6 +11,10 @@ pub const GROUPS_MAX: usize = 10_000;
 /// Most matches that are kept of one group; beyond it the oldest is forgotten.
 pub const MATCHES_MAX: usize = 10_000;
 
+/// Most matches that are kept of all groups of one rule; beyond it the group that was quiet longest
+/// is forgotten.
+pub const RULE_MATCHES_MAX: usize = 200_000;
+
 /// Most events that a match of a correlation names.
 pub const EVENTS_MAX: usize = 100;
 
@@ -36,13 +40,17 @@ struct Groups {
     by_key: BTreeMap<String, Group>,
     /// By the time of their latest match.
     by_time: BTreeSet<(u64, String)>,
+    /// Matches in all of them.
+    match_count: usize,
 }
 
 /// What is kept of one group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Group {
-    /// In ascending order of time and event.
+    /// In ascending order of time and event. Some stay longer than they count.
     pub matches: Vec<Match>,
+    /// How many of them have each value, or without values are of each rule of the correlation.
+    kinds: BTreeMap<String, u32>,
     latest_ns: u64,
     /// It is silent before this.
     pub silent_until_ns: u64,
@@ -111,24 +119,65 @@ impl Correlations {
         group.latest_ns = before_ns.max(new.time_ns);
         groups.by_time.remove(&(before_ns, key.to_owned()));
         groups.by_time.insert((group.latest_ns, key.to_owned()));
+        *group.kinds.entry(new.kind()).or_default() += 1;
         group.matches.insert(at, new);
         // A late match may still need what lies one span before it.
         let needed_from = group.latest_ns.saturating_sub(span_ns.saturating_mul(2));
-        let old = group.matches.iter().take_while(|it| it.time_ns < needed_from).count();
-        let surplus = group.matches.len().saturating_sub(old).saturating_sub(MATCHES_MAX);
-        self.matches_evicted += surplus as u64;
-        group.matches.drain(..old + surplus);
-        at.checked_sub(old + surplus).map(|at| (group, at))
+        let gone = group.forget(needed_from, &mut self.matches_evicted);
+        groups.match_count = (groups.match_count + 1).saturating_sub(gone);
+        at.checked_sub(gone).map(|at| (group, at))
+    }
+}
+
+impl Group {
+    /// How many different values, or rules, its matches have; no span of it has more.
+    pub(crate) fn kind_count(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Forgets matches that lie before `needed_from` and those beyond the bound; how many went.
+    ///
+    /// The others have to move up, so it is done for many at once.
+    fn forget(&mut self, needed_from: u64, evicted: &mut u64) -> usize {
+        let old = self.matches.partition_point(|it| it.time_ns < needed_from);
+        let count = self.matches.len();
+        let gone = if MATCHES_MAX < count - old {
+            let gone = count - MATCHES_MAX / 8 * 7;
+            *evicted += (gone - old) as u64;
+            gone
+        } else if count <= old * 2 {
+            old
+        } else {
+            0
+        };
+        for it in self.matches.drain(..gone) {
+            let kind = it.kind();
+            match self.kinds.get_mut(&kind) {
+                Some(number) if 1 < *number => *number -= 1,
+                _ => drop(self.kinds.remove(&kind)),
+            }
+        }
+        gone
+    }
+}
+
+impl Match {
+    /// What correlations count apart.
+    fn kind(&self) -> String {
+        self.value.clone().unwrap_or_else(|| self.position.to_string())
     }
 }
 
 impl Groups {
     fn make_room(&mut self, key: &str, evicted: &mut u64) {
-        if self.by_key.len() < GROUPS_MAX || self.by_key.contains_key(key) {
+        let has_room = self.by_key.len() < GROUPS_MAX || self.by_key.contains_key(key);
+        if has_room && self.match_count < RULE_MATCHES_MAX {
             return;
         }
-        if let Some((_, quiet)) = self.by_time.pop_first() {
-            self.by_key.remove(&quiet);
+        let quiet = self.by_time.iter().find(|(_, quiet)| quiet != key).cloned();
+        if let Some(quiet) = quiet.filter(|quiet| self.by_time.remove(quiet)) {
+            let group = self.by_key.remove(&quiet.1);
+            self.match_count -= group.map_or(0, |group| group.matches.len());
             *evicted += 1;
         }
     }
@@ -163,9 +212,36 @@ mod tests {
         for event in 0..MATCHES_MAX as u128 + 5 {
             state.add("r", "k", MINUTE, at(1, event));
         }
-        assert_eq!(state.matches_evicted(), 5);
+        let evicted = MATCHES_MAX / 8 + 1;
+        assert_eq!(state.matches_evicted(), evicted as u64);
         let (group, place) = state.add("r", "k", MINUTE, at(2, 0)).unwrap();
-        assert_eq!((group.matches.len(), place), (MATCHES_MAX, MATCHES_MAX - 1));
+        let kept = MATCHES_MAX + 6 - evicted;
+        assert_eq!((group.matches.len(), place, group.kind_count()), (kept, kept - 1, 1));
+    }
+
+    #[test]
+    fn the_quietest_group_goes_when_a_rule_has_too_many_matches() {
+        let mut state = Correlations::default();
+        let groups = 2 * RULE_MATCHES_MAX / MATCHES_MAX;
+        for event in 0..RULE_MATCHES_MAX as u128 {
+            let key = (event as usize % groups).to_string();
+            state.add("r", &key, MINUTE, at(1, event));
+        }
+        assert_eq!((state.group_count("r"), state.groups_evicted()), (groups, 0));
+        state.add("r", "1", MINUTE, at(2, 1));
+        assert_eq!((state.group_count("r"), state.groups_evicted()), (groups - 1, 1));
+        assert_eq!(state.matches_evicted(), 0);
+    }
+
+    #[test]
+    fn values_are_forgotten_with_their_matches() {
+        let mut state = Correlations::default();
+        let mut kinds = |second, event, value: &str| {
+            let new = Match { value: Some(value.into()), ..at(second, event) };
+            state.add("r", "k", MINUTE, new).unwrap().0.kind_count()
+        };
+        assert_eq!([kinds(0, 1, "a"), kinds(1, 2, "b"), kinds(2, 3, "a")], [1, 2, 2]);
+        assert_eq!(kinds(1000, 4, "c"), 1);
     }
 
     #[test]
