@@ -6,7 +6,7 @@
 //! than one span; a group that has matched is silent for one span, or a flood of events would be a
 //! flood of findings.
 //!
-//! Reading order: [`state`] (what is kept), [`judge`] (when it matches).
+//! Reading order: `state` (what is kept), `judge` (when it matches).
 
 mod judge;
 mod state;
