@@ -137,7 +137,9 @@ impl Correlation {
             return None;
         }
         let own_ns = group.matches.get(at)?.time_ns;
-        for end in at..group.matches.len() {
+        let is_silent = |it: &Match| it.time_ns < group.silent_until_ns;
+        let first = at.max(group.matches.partition_point(is_silent));
+        for end in first..group.matches.len() {
             let end_ns = group.matches.get(end)?.time_ns;
             if own_ns.saturating_add(self.span_ns) < end_ns {
                 break;
@@ -145,8 +147,7 @@ impl Correlation {
             let from_ns = end_ns.saturating_sub(self.span_ns);
             let start = group.matches.partition_point(|it| it.time_ns < from_ns);
             let span = group.matches.get(start..=end)?;
-            let is_silent = end_ns < group.silent_until_ns;
-            if !is_silent && let Some(measure) = self.passes(span) {
+            if let Some(measure) = self.passes(span) {
                 let events = events(span);
                 group.silent_until_ns = end_ns.saturating_add(self.span_ns);
                 return Some((measure, events));
