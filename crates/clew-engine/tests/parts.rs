@@ -21,7 +21,7 @@ fn parts() -> String {
     let part = |stage: &str| {
         format!(
             "kubernetes get resource=pods/exec namespace=shop name=web code=101 stage={stage} \
-             record.auditID=a-1"
+             record.auditID=a-1 record.requestReceivedTimestamp=2026-01-01T00:00:00Z"
         )
     };
     ["RequestReceived", "ResponseStarted", "ResponseComplete"].map(part).join("\n")

@@ -58,9 +58,25 @@ pub(super) fn told(record: &Json<'_>) -> Told {
         time: moment_of(stage_time)
             .or_else(|| moment_of(request_time))
             .or_else(|| moment_of(old_time)),
-        id: id.and_then(Value::string).unwrap_or_default().into_owned(),
+        id: request_id(id, [request_time, verb, uri]),
         unknown_version: (!is_known).then(|| text_of(version)),
     }
+}
+
+/// What names a request in all its stages; empty where nothing does.
+///
+/// A caller may choose the audit id (the header `Audit-ID` is taken over by the API server's
+/// `WithAuditInit`), and so make many requests look like one. When the server received a request
+/// it says itself, so that, and what was asked, are part of the name.
+fn request_id(id: Option<Value<'_, '_>>, told: [Option<Value<'_, '_>>; 3]) -> Vec<u8> {
+    let mut name = id.and_then(Value::string).unwrap_or_default().into_owned();
+    if !name.is_empty() {
+        for part in told {
+            name.push(0);
+            name.extend_from_slice(&part.and_then(Value::string).unwrap_or_default());
+        }
+    }
+    name
 }
 
 /// Who asked, and what they proved to be.

@@ -112,3 +112,18 @@ fn arguments_are_bounded() {
     let [Claim::PodCommand { command, .. }] = claims.as_slice() else { panic!("{claims:?}") };
     assert_eq!(command.len(), ARGUMENTS_MAX);
 }
+
+#[test]
+fn an_audit_id_that_a_caller_chose_does_not_make_two_requests_one() {
+    let id = |stage: &str, received: &str, uri: &str| {
+        let text = format!(
+            r#"{{"kind":"Event","auditID":"a","stage":"{stage}","verb":"get","requestURI":"{uri}","requestReceivedTimestamp":"{received}","objectRef":{{"resource":"pods"}}}}"#
+        );
+        crate::api_log::decode("t", text.as_bytes()).events.first().map(|event| event.id)
+    };
+    let first = id("ResponseStarted", "2026-11-24T10:00:00.000001Z", "/a");
+    assert!(first.is_some());
+    assert_eq!(first, id("ResponseComplete", "2026-11-24T10:00:00.000001Z", "/a"));
+    assert_ne!(first, id("ResponseStarted", "2026-11-24T10:00:00.000002Z", "/a"));
+    assert_ne!(first, id("ResponseStarted", "2026-11-24T10:00:00.000001Z", "/b"));
+}
