@@ -1,5 +1,6 @@
 //! `clew run`: sensor, engine, store and page in one process.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -359,6 +360,13 @@ impl Watch {
         status.source_figures = self.inlet.figures();
         self.metrics.sources.clone_from(&status.source_figures);
         self.metrics.findings_suppressed = counts.suppressed;
+        let correlations = self.engine.correlations();
+        self.metrics.forgotten = BTreeMap::from([
+            ("correlation_group", correlations.groups_evicted()),
+            ("correlation_match", correlations.matches_evicted()),
+            ("correlation_match_late", correlations.late()),
+            ("identity", self.engine.context().counts().identities_dropped),
+        ]);
         self.metrics.stories_open = stories.stories_open;
         self.metrics.stories_told = stories.stories_told;
         self.metrics.outputs.clone_from(&status.outputs);

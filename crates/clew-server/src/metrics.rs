@@ -38,6 +38,8 @@ pub struct Metrics {
     pub rules_loaded: u64,
     /// Matches that were held back because their rule had more than its rate.
     pub findings_suppressed: u64,
+    /// What the engine gave up for want of room, by what it was.
+    pub forgotten: BTreeMap<&'static str, u64>,
     /// Stories that may still grow.
     pub stories_open: u64,
     /// Stories ever told.
@@ -141,6 +143,11 @@ impl Metrics {
         let help = "Matches held back because their rule had more than its rate.";
         page.family("clew_findings_suppressed_total", Kind::Counter, help);
         page.sample(&[], self.findings_suppressed);
+        let help = "What the engine gave up for want of room, or took as too late, by what it was.";
+        page.family("clew_forgotten_total", Kind::Counter, help);
+        for (what, count) in &self.forgotten {
+            page.sample(&[("what", what)], *count);
+        }
         page.family("clew_stories_open", Kind::Gauge, "Stories that may still grow.");
         page.sample(&[], self.stories_open);
         page.family("clew_stories_told_total", Kind::Counter, "Stories told.");

@@ -118,3 +118,11 @@ fn batches_are_counted_up_to_each_bound() {
     assert_eq!(buckets.last().map(String::as_str), Some("{le=\"+Inf\"} 3"));
     assert_eq!(samples(&metrics, "clew_engine_batch_seconds_count"), [" 3"]);
 }
+
+#[test]
+fn what_was_given_up_is_told_by_what_it_was() {
+    let forgotten = [("correlation_group", 3), ("identity", 0)].into();
+    let metrics = Metrics { forgotten, ..Metrics::default() };
+    let told = samples(&metrics, "clew_forgotten_total");
+    assert_eq!(told, ["{what=\"correlation_group\"} 3", "{what=\"identity\"} 0"]);
+}

@@ -119,7 +119,7 @@ fn an_audit_id_that_a_caller_chose_does_not_make_two_requests_one() {
         let text = format!(
             r#"{{"kind":"Event","auditID":"a","stage":"{stage}","verb":"get","requestURI":"{uri}","requestReceivedTimestamp":"{received}","objectRef":{{"resource":"pods"}}}}"#
         );
-        crate::api_log::decode("t", text.as_bytes()).events.first().map(|event| event.id)
+        decode("t", text.as_bytes()).events.first().map(|event| event.id)
     };
     let first = id("ResponseStarted", "2026-11-24T10:00:00.000001Z", "/a");
     assert!(first.is_some());
