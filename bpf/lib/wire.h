@@ -34,8 +34,18 @@
 #define KIND_EXEC_FAILED 12
 /* A message to or from a name server. */
 #define KIND_DNS 13
+/* A piece of what went through a connection of an application. */
+#define KIND_STREAM 14
 /* Number of kinds, unused 0 included: the length of each counter array. */
-#define KINDS 14
+#define KINDS 15
+/* The piece was sent; else it was received. */
+#define STREAM_SENT 1
+/* The piece is plain text that a TLS library took or gave. */
+#define STREAM_TLS 2
+/* The connection ended; the record has no bytes. */
+#define STREAM_END 4
+/* The process took the connection (it is the server); else it asked for it, or that is not known. */
+#define STREAM_ACCEPTED 8
 /* In a word of interest, above the classes: the first bytes sent or received are wanted. */
 #define INTEREST_PAYLOAD 256
 /* A descriptor that no call can be given. */
@@ -106,6 +116,8 @@
 #define DNS_BYTES_MAX 1232
 /* Such messages that one CPU tells of in a second. */
 #define DNS_PER_SECOND_MAX 2000
+/* Bytes of one call on a connection of an application that one record holds. */
+#define STREAM_BYTES_MAX 16384
 /* System call numbers that a program may be attached to. */
 #define SYSCALLS_MAX 512
 /* Calls within the 32-bit `socketcall`; a power of two. */
@@ -528,6 +540,32 @@ _Static_assert(__builtin_offsetof(struct clew_dns, header) == 0, "header");
 _Static_assert(__builtin_offsetof(struct clew_dns, ends) == 64, "ends");
 _Static_assert(__builtin_offsetof(struct clew_dns, message) == 104, "message");
 
+/* A piece of what went through a connection of an application, in one direction. */
+struct clew_stream {
+	/* Common part; the actor is the thread that sent or received. */
+	struct clew_header header;
+	/* The kernel's cookie of the socket, unique within a boot; with TLS and without a socket the address of the library's object. */
+	__u64 connection;
+	/* Bytes of this direction that went before this piece, seen or not. */
+	__u64 position;
+	/* Bytes that the call moved: the record may hold fewer, and the rest is a gap. */
+	__u32 moved;
+	/* `STREAM_*` flags. */
+	__u32 flags;
+	/* Both ends of the socket. */
+	struct clew_endpoint ends;
+	/* The first bytes of the piece. */
+	struct clew_text bytes;
+};
+_Static_assert(sizeof(struct clew_stream) == 136, "clew_stream");
+_Static_assert(__builtin_offsetof(struct clew_stream, header) == 0, "header");
+_Static_assert(__builtin_offsetof(struct clew_stream, connection) == 64, "connection");
+_Static_assert(__builtin_offsetof(struct clew_stream, position) == 72, "position");
+_Static_assert(__builtin_offsetof(struct clew_stream, moved) == 80, "moved");
+_Static_assert(__builtin_offsetof(struct clew_stream, flags) == 84, "flags");
+_Static_assert(__builtin_offsetof(struct clew_stream, ends) == 88, "ends");
+_Static_assert(__builtin_offsetof(struct clew_stream, bytes) == 128, "bytes");
+
 /* What user space tells the programs before they run. */
 struct clew_config {
 	/* Thread-group id of the sensor; it learns it when it reads its list of tasks. */
@@ -601,17 +639,17 @@ struct clew_counts {
 	/* Next value of `header.sequence`. */
 	__u64 sequence;
 	/* Records made, by kind; what was quiet is not among them. */
-	__u64 offered[14];
+	__u64 offered[15];
 	/* Records that found their ring full, by kind. */
-	__u64 dropped[14];
+	__u64 dropped[15];
 	/* Calls of which no record was made because no rule can match them, by kind. */
-	__u64 quieted[14];
+	__u64 quieted[15];
 	/* Texts whose memory could not be read. */
 	__u64 unread;
 };
-_Static_assert(sizeof(struct clew_counts) == 352, "clew_counts");
+_Static_assert(sizeof(struct clew_counts) == 376, "clew_counts");
 _Static_assert(__builtin_offsetof(struct clew_counts, sequence) == 0, "sequence");
 _Static_assert(__builtin_offsetof(struct clew_counts, offered) == 8, "offered");
-_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 120, "dropped");
-_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 232, "quieted");
-_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 344, "unread");
+_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 128, "dropped");
+_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 248, "quieted");
+_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 368, "unread");

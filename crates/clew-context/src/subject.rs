@@ -20,6 +20,7 @@ impl View<'_> {
             container: self.container_facts(),
             file: file(self),
             peer: peer(self),
+            request: None,
         }
     }
 

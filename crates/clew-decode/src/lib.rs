@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod api_log;
+pub mod http;
 pub mod kernel;
 pub mod scap;

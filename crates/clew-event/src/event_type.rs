@@ -1,7 +1,8 @@
 //! Names by which rules know the kind of an event.
 //!
 //! They are Falco's (`evt.type`), because rules are written in them: the system call's name where
-//! there is one. `dns` is Clew's own: Falco has no such event.
+//! there is one. `dns`, `http_request` and `http_response` are
+//! Clew's own: Falco has no such events.
 //! Events that rules never name (losses, cgroups) have [`EventType::Other`].
 
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,8 @@ event_types! {
     AsyncEvent "asyncevent",
     PluginEvent "pluginevent",
     Dns "dns",
+    HttpRequest "http_request",
+    HttpResponse "http_response",
 }
 
 #[cfg(test)]

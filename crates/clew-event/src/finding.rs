@@ -147,7 +147,7 @@ pub struct Finding {
 
 /// Who acted in a finding, with enough of its surroundings to join it to others and to tell it,
 /// without asking the machine again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     /// The process that acted, then its parent, its grandparent and so on, at most
     /// [`Subject::LINEAGE_MAX`]. Within one container: the lineage ends where it is left.
@@ -158,6 +158,9 @@ pub struct Subject {
     pub file: Text,
     /// Other end of its connection, as `address:port`.
     pub peer: Text,
+    /// The request to the application that it is, or that it is an effect of.
+    #[serde(default)]
+    pub request: Option<Box<RequestFacts>>,
 }
 
 impl Subject {
@@ -195,6 +198,26 @@ pub struct ContainerFacts {
     pub name: Text,
     /// Image as it was asked for; empty until the runtime told it.
     pub image: Text,
+}
+
+/// What a finding says of a request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestFacts {
+    /// The exchange: id of the event that told the request.
+    pub exchange: EventId,
+    /// When its first byte was seen.
+    pub started: TimestampNs,
+    /// `GET`, `POST`, …
+    pub method: Text,
+    /// Host asked for.
+    pub host: Text,
+    /// Path as given, and query where it fits, without what is secret; bounded.
+    pub target: Text,
+    /// Who asked.
+    pub client: Text,
+    /// That the finding is an effect of this request and of no other: 1 where the thread handled
+    /// it alone, less where several were in flight.
+    pub probability: f64,
 }
 
 #[cfg(test)]

@@ -143,6 +143,13 @@ impl EventId {
         let sequence = u128::from(sequence & ((1 << SEQUENCE_BITS) - 1));
         Self((u128::from(boot.0) << 64) | (u128::from(cpu) << SEQUENCE_BITS) | sequence)
     }
+
+    /// The id of the `number`-th event, from 0, that is told by one record of the sensor: several
+    /// requests may come in one piece. The first keeps the record's own id.
+    #[must_use]
+    pub const fn part(self, number: u16) -> Self {
+        Self(self.0 | (number as u128) << 96)
+    }
 }
 
 /// Upper 32 bits of the ids of events from captures; no boot of the sensor and no hash of a

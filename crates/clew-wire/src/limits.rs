@@ -43,8 +43,20 @@ constants! {
     KIND_EXEC_FAILED: u16 = 12;
     /// A message to or from a name server.
     KIND_DNS: u16 = 13;
+    /// A piece of what went through a connection of an application.
+    KIND_STREAM: u16 = 14;
     /// Number of kinds, unused 0 included: the length of each counter array.
-    KINDS: u16 = 14;
+    KINDS: u16 = 15;
+
+    /// The piece was sent; else it was received.
+    STREAM_SENT: u32 = 1;
+    /// The piece is plain text that a TLS library took or gave.
+    STREAM_TLS: u32 = 2;
+    /// The connection ended; the record has no bytes.
+    STREAM_END: u32 = 4;
+    /// The process took the connection (it is the server); else it asked for it, or that is not
+    /// known.
+    STREAM_ACCEPTED: u32 = 8;
 
     /// In a word of interest, above the classes: the first bytes sent or received are wanted.
     INTEREST_PAYLOAD: u32 = 256;
@@ -126,6 +138,8 @@ constants! {
     DNS_BYTES_MAX: u32 = 1232;
     /// Such messages that one CPU tells of in a second.
     DNS_PER_SECOND_MAX: u32 = 2000;
+    /// Bytes of one call on a connection of an application that one record holds.
+    STREAM_BYTES_MAX: u32 = 16_384;
     /// System call numbers that a program may be attached to.
     SYSCALLS_MAX: u32 = 512;
     /// Calls within the 32-bit `socketcall`; a power of two.
@@ -154,6 +168,7 @@ pub const fn kind_name(kind: u16) -> &'static str {
         KIND_COMPAT => "compat",
         KIND_EXEC_FAILED => "exec_failed",
         KIND_DNS => "dns",
+        KIND_STREAM => "stream",
         _ => "",
     }
 }
@@ -161,7 +176,7 @@ pub const fn kind_name(kind: u16) -> &'static str {
 /// True for kinds that go to the bulk ring; all others go to the priority ring.
 #[must_use]
 pub const fn is_bulk(kind: u16) -> bool {
-    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED | KIND_DNS)
+    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED | KIND_DNS | KIND_STREAM)
 }
 
 #[cfg(test)]

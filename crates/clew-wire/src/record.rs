@@ -293,6 +293,25 @@ records! {
         message: TextRef,
     }
 
+    /// A piece of what went through a connection of an application, in one direction.
+    struct Stream = "clew_stream" {
+        /// Common part; the actor is the thread that sent or received.
+        header: Header,
+        /// The kernel's cookie of the socket, unique within a boot; with TLS and without a socket
+        /// the address of the library's object.
+        connection: u64,
+        /// Bytes of this direction that went before this piece, seen or not.
+        position: u64,
+        /// Bytes that the call moved: the record may hold fewer, and the rest is a gap.
+        moved: u32,
+        /// `STREAM_*` flags.
+        flags: u32,
+        /// Both ends of the socket.
+        ends: Endpoint,
+        /// The first bytes of the piece.
+        bytes: TextRef,
+    }
+
     /// What user space tells the programs before they run.
     struct Config = "clew_config" {
         /// Thread-group id of the sensor; it learns it when it reads its list of tasks.

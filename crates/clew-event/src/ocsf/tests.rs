@@ -50,6 +50,7 @@ fn finding() -> Finding {
             }),
             file: "/etc/shadow".into(),
             peer: "10.0.0.9:4444".into(),
+            request: None,
         },
     }
 }
