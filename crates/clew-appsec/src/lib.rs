@@ -1,6 +1,7 @@
 //! Attacks in requests to applications, what they effected, and how each API is used.
 //!
-//! Reading order: [`detected`] (what comes out), [`attack`] (a payload in a request: a suspicion),
+//! Reading order: [`detected`] (what comes out), [`arguments`] and [`decoding`] (a request as named
+//! values, each in the forms that readers may see), [`attack`] (a payload in a request: a suspicion),
 //! [`effect`] (what the application then did: proof), [`api`] (endpoints, objects, principals and
 //! roles, learned). The engine calls the three and makes findings of what they say.
 //!
@@ -9,7 +10,9 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod arguments;
 pub mod attack;
+pub mod decoding;
 pub mod detected;
 pub mod effect;
 
