@@ -17,6 +17,7 @@ use crate::identity::graph::IDENTITIES_MAX;
 use crate::identity::{Identities, Pending};
 use crate::process::Process;
 use crate::processes::Processes;
+use crate::requests::{Cause, REQUESTS_MAX, Requests};
 use crate::view::View;
 
 /// Most processes, alive or kept, that are known at once: twice the default `pid_max` of a
@@ -44,6 +45,8 @@ pub struct Limits {
     pub domains_max: usize,
     /// Credentials, workloads, people.
     pub identities_max: usize,
+    /// Requests in flight.
+    pub requests_max: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             containers_max: CONTAINERS_MAX,
             domains_max: DOMAINS_MAX,
             identities_max: IDENTITIES_MAX,
+            requests_max: REQUESTS_MAX,
         }
     }
 }
@@ -88,6 +92,15 @@ pub struct Counts {
     /// Identities, and what ties them, given up.
     #[serde(default)]
     pub identities_dropped: u64,
+    /// Requests in flight.
+    #[serde(default)]
+    pub requests: usize,
+    /// Answered requests because of which a process was made that still runs.
+    #[serde(default)]
+    pub requests_held: usize,
+    /// Requests given up for want of room, in flight or held, and processes whose causes were.
+    #[serde(default)]
+    pub requests_dropped: u64,
     /// Users and groups not kept.
     pub accounts_dropped: u64,
     /// Command lines and paths that were cut.
@@ -112,6 +125,8 @@ pub struct Context {
     pub(crate) factors: Factors,
     #[serde(default)]
     pub(crate) identities: Identities,
+    #[serde(default)]
+    pub(crate) requests: Requests,
 }
 
 impl Default for Context {
@@ -135,6 +150,7 @@ impl Context {
             domains: Domains::new(limits.domains_max),
             factors: Factors::default(),
             identities: Identities::new(limits.identities_max),
+            requests: Requests::new(limits.requests_max),
         }
     }
 
@@ -146,6 +162,7 @@ impl Context {
     /// Takes in one event. Called before the event is viewed: an exec is seen as what it became.
     pub fn observe(&mut self, event: &Event) {
         self.events += 1;
+        self.requests.observe(event);
         match (&event.kind, &event.actor) {
             (EventKind::NodeStarted(started), _) => self.start(started, event.time),
             (EventKind::Forked(forked), Some(actor)) => {
@@ -236,6 +253,9 @@ impl Context {
             refused_actors_evicted: self.factors.evicted(),
             identities: self.identities.len(),
             identities_dropped: self.identities.dropped(),
+            requests: self.requests.open_count(),
+            requests_held: self.requests.held_count(),
+            requests_dropped: self.requests.dropped(),
             accounts_dropped: self.containers.accounts_dropped(),
             texts_cut: self.processes.texts_cut(),
             boots_dropped: self.boots_dropped,
@@ -251,6 +271,21 @@ impl Context {
     /// Remembers a credential that a workload got, so that its first use finds whose it is.
     pub fn register_pending(&mut self, pending: &Pending) {
         self.identities.register_pending(pending);
+    }
+
+    /// Adds the requests that may be the cause of an observed event, at most [`CAUSES_MAX`] and
+    /// with probabilities that sum to 1 at most; none for a request that came in.
+    ///
+    /// [`CAUSES_MAX`]: crate::requests::CAUSES_MAX
+    pub fn causes(&self, event: &Event, causes: &mut Vec<Cause>) {
+        self.requests.causes(event, causes);
+    }
+
+    /// Whether a process handles a request, or was made because of one: what it does may be an
+    /// effect.
+    #[must_use]
+    pub fn may_act_for_a_request(&self, process: &ProcessKey) -> bool {
+        self.requests.concern(process)
     }
 
     /// What is known of a process, alive or kept.

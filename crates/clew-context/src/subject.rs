@@ -221,6 +221,7 @@ mod tests {
                 ),
                 file: "",
                 peer: "203.0.113.9:443",
+                request: None,
             }
         "#]]
         .assert_debug_eq(&subject);

@@ -3,6 +3,7 @@
 use clew_event::container::{AccountEvent, Lifecycle};
 use clew_event::field::FIELDS;
 use clew_event::file::FileEvent;
+use clew_event::http::HttpEvent;
 use clew_event::privilege::PrivilegeEvent;
 use clew_event::process::Exited;
 use clew_event::socket::DnsEvent;
@@ -22,6 +23,7 @@ const SMALL: Limits = Limits {
     containers_max: 3,
     domains_max: 2,
     identities_max: 16,
+    requests_max: 4,
 };
 
 /// Any event of few processes, cgroups and containers, so that they meet often.
@@ -30,7 +32,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let group = (0..9_u64).prop_map(CgroupId);
     let life =
         prop_oneof![Just(Lifecycle::Known), Just(Lifecycle::Started), Just(Lifecycle::Stopped)];
-    let what = 0..9_u8;
+    let what = 0..11_u8;
     (pid.clone(), pid, group, life, what, 0..300_u64).prop_map(
         |(pid, other, group, lifecycle, what, seconds)| {
             let mut event = event_of((pid, group), other, lifecycle, what);
@@ -69,6 +71,14 @@ fn event_of(actor: (u32, CgroupId), other: u32, lifecycle: Lifecycle, what: u8) 
             let privilege = PrivilegeEvent { uid_after: other, ..PrivilegeEvent::default() };
             event(Some(actor), EventType::Setuid, EventKind::Privilege(privilege))
         }
+        8 => {
+            let is_answer = other.is_multiple_of(2);
+            let response = is_answer.then(Default::default);
+            let of = if is_answer { EventType::HttpResponse } else { EventType::HttpRequest };
+            let exchange = clew_event::EventId((other / 2).into());
+            let http = HttpEvent { exchange, is_inbound: true, response, ..HttpEvent::default() };
+            event(Some(actor), of, EventKind::Http(Box::new(http)))
+        }
         _ => event(Some(actor), EventType::Openat, EventKind::File(FileEvent::default())),
     }
 }
@@ -89,7 +99,14 @@ fn every_field(context: &Context, event: &Event) -> Vec<String> {
         .flat_map(|spec| arguments.iter().map(move |argument| (spec.id, argument)))
         .map(|(id, argument)| format!("{:?}", view.field(id, argument)))
         .chain([format!("{:?}", view.subject())])
+        .chain([format!("{:?}", causes(context, event))])
         .collect()
+}
+
+fn causes(context: &Context, event: &Event) -> Vec<crate::requests::Cause> {
+    let mut causes = Vec::new();
+    context.causes(event, &mut causes);
+    causes
 }
 
 proptest! {
@@ -103,6 +120,7 @@ proptest! {
             prop_assert!(counts.cgroups <= SMALL.cgroups_max);
             prop_assert!(counts.containers <= SMALL.containers_max);
             prop_assert!(counts.domains <= SMALL.domains_max);
+            prop_assert!(counts.requests <= SMALL.requests_max);
         }
         if let Some(last) = events.last() {
             every_field(&context, last);
