@@ -7,6 +7,7 @@
  * Cost:   nothing for other system calls; an exec copies argv and environment once.
  * Loses:  a record when the ring is full, counted in counts.dropped[kind].
  */
+#include "lib/serving.h"
 #include "lib/task.h"
 
 SCRATCH(exec_scratch);
@@ -57,6 +58,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	fork.header.result = child->tgid;
 	u32 tgid = child->tgid, user = BPF_CORE_READ(child, real_cred, euid.val);
 	bpf_map_update_elem(&users, &tgid, &user, BPF_ANY);
+	inherit_serving(parent, child);
 	send_fixed(&ring_priority, &fork.header, sizeof(fork));
 	return 0;
 }
@@ -104,6 +106,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	end.code = group_code ? group_code : (u32)BPF_CORE_READ(task, group_leader, exit_code);
 	u32 tgid = end.header.tgid;
 	bpf_map_delete_elem(&users, &tgid);
+	bpf_map_delete_elem(&serving, &tgid);
 	send_fixed(&ring_priority, &end.header, sizeof(end));
 	return 0;
 }

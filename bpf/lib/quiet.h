@@ -11,6 +11,7 @@
 #pragma once
 
 #include "lib/path.h"
+#include "lib/serving.h"
 
 #define O_ACCMODE 03
 #define O_DIRECTORY 0200000
@@ -136,12 +137,13 @@ static __always_inline u32 quiet_generation(void)
 	return set ? set->quiet_generation : 0;
 }
 
-/* Counts one more call that `mark` keeps back. */
+/* Counts one more call that `mark` keeps back; false where it may be the effect of a request, which
+ * whoever judges effects has to see. */
 static __always_inline bool keep_back(struct clew_quiet_mark *mark, u32 kind)
 {
 	u32 zero = 0;
 	struct clew_counts *count = bpf_map_lookup_elem(&counts, &zero);
-	if (!count)
+	if (!count || is_serving(bpf_get_current_task_btf()))
 		return false;
 	__sync_fetch_and_add(&count->quieted[kind], 1);
 	__sync_fetch_and_add(&mark->count, 1);

@@ -62,6 +62,13 @@ struct {
 	__uint(max_entries, 8 << 20);
 } ring_bulk SEC(".maps");
 
+/* Pieces of connections, which are many and large: they push nothing else out. Full: the piece is
+ * dropped and counted, and is a gap to whoever reads the connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} ring_stream SEC(".maps");
+
 /* Thread-group id → effective user last seen: what `uid_before` is read from. Written at fork,
  * exec and by the calls that change it, deleted at exit; when full the oldest entry goes and the
  * next change of that process tells the new user as the old one too. */

@@ -118,6 +118,14 @@
 #define DNS_PER_SECOND_MAX 2000
 /* Bytes of one call on a connection of an application that one record holds. */
 #define STREAM_BYTES_MAX 16384
+/* Records that one call on such a connection makes at most; the rest is a gap. */
+#define STREAM_RECORDS_MAX 8
+/* Bytes of one direction that are copied before the other one has its turn: the head of a message and the beginning of its body. What follows is told by its length. */
+#define STREAM_RUN_BYTES_MAX 65536
+/* Bytes of such connections that are copied of the processes of one cgroup in a second. */
+#define STREAM_WORKLOAD_BYTES_PER_SECOND_MAX 67108864
+/* Bytes of such connections that one CPU copies in a second. */
+#define STREAM_CPU_BYTES_PER_SECOND_MAX 134217728
 /* System call numbers that a program may be attached to. */
 #define SYSCALLS_MAX 512
 /* Calls within the 32-bit `socketcall`; a power of two. */
@@ -544,7 +552,7 @@ _Static_assert(__builtin_offsetof(struct clew_dns, message) == 104, "message");
 struct clew_stream {
 	/* Common part; the actor is the thread that sent or received. */
 	struct clew_header header;
-	/* The kernel's cookie of the socket, unique within a boot; with TLS and without a socket the address of the library's object. */
+	/* A number of the socket, unique within a boot; with TLS and without a socket the address of the library's object. */
 	__u64 connection;
 	/* Bytes of this direction that went before this piece, seen or not. */
 	__u64 position;

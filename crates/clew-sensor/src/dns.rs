@@ -18,7 +18,7 @@ use crate::tier::{T0, load_sharing, program};
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dns.bpf.o"));
 
 /// Maps of T0 that the programs use.
-const SHARED_MAPS: &[&str] = &["config", "counts", "ring_bulk"];
+const SHARED_MAPS: &[&str] = &["config", "counts", "ring_bulk", "ring_stream"];
 const PROGRAMS: [&str; 2] = ["on_dns_sent", "on_dns_received"];
 
 /// The loaded programs.

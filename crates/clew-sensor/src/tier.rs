@@ -24,7 +24,8 @@ static TRIAL_T1_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_
 static TRIAL_T2_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t2.bpf.o"));
 
 /// Maps that T0s uses from T0.
-const SHARED_MAPS: &[&str] = &["config", "counts", "ring_priority", "ring_bulk", "users"];
+const SHARED_MAPS: &[&str] =
+    &["config", "counts", "ring_priority", "ring_bulk", "ring_stream", "users", "serving"];
 
 /// Programs of T0 that are attached; the rest is run on demand.
 const T0_ATTACHED: &[&str] =

@@ -140,6 +140,15 @@ constants! {
     DNS_PER_SECOND_MAX: u32 = 2000;
     /// Bytes of one call on a connection of an application that one record holds.
     STREAM_BYTES_MAX: u32 = 16_384;
+    /// Records that one call on such a connection makes at most; the rest is a gap.
+    STREAM_RECORDS_MAX: u32 = 8;
+    /// Bytes of one direction that are copied before the other one has its turn: the head of a
+    /// message and the beginning of its body. What follows is told by its length.
+    STREAM_RUN_BYTES_MAX: u32 = 65_536;
+    /// Bytes of such connections that are copied of the processes of one cgroup in a second.
+    STREAM_WORKLOAD_BYTES_PER_SECOND_MAX: u32 = 67_108_864;
+    /// Bytes of such connections that one CPU copies in a second.
+    STREAM_CPU_BYTES_PER_SECOND_MAX: u32 = 134_217_728;
     /// System call numbers that a program may be attached to.
     SYSCALLS_MAX: u32 = 512;
     /// Calls within the 32-bit `socketcall`; a power of two.
@@ -173,10 +182,11 @@ pub const fn kind_name(kind: u16) -> &'static str {
     }
 }
 
-/// True for kinds that go to the bulk ring; all others go to the priority ring.
+/// True for kinds that go to the bulk ring; pieces of connections have a ring of their own, and all
+/// others go to the priority ring.
 #[must_use]
 pub const fn is_bulk(kind: u16) -> bool {
-    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED | KIND_DNS | KIND_STREAM)
+    matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED | KIND_DNS)
 }
 
 #[cfg(test)]

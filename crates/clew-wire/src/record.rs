@@ -297,8 +297,8 @@ records! {
     struct Stream = "clew_stream" {
         /// Common part; the actor is the thread that sent or received.
         header: Header,
-        /// The kernel's cookie of the socket, unique within a boot; with TLS and without a socket
-        /// the address of the library's object.
+        /// A number of the socket, unique within a boot; with TLS and without a socket the address
+        /// of the library's object.
         connection: u64,
         /// Bytes of this direction that went before this piece, seen or not.
         position: u64,
