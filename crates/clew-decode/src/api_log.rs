@@ -39,6 +39,7 @@ use moment::moment;
 
 pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
 pub use order::{Ordered, WAITING_BYTES_MAX, WAITING_MAX};
+pub(crate) use packed::base64;
 pub use source::ZSTD_WINDOW_LOG_MAX;
 pub use stream::{CHUNK_BYTES, Records};
 
@@ -154,12 +155,16 @@ fn event(source: ApiSource, record: Json<'_>, before: TimestampNs) -> (Event, Op
     (event, unknown_version)
 }
 
-/// The same record has the same id wherever it is read. The highest bit says that no kernel gave
-/// it.
+/// The same record has the same id wherever it is read.
 fn event_id(source: ApiSource, id: &[u8]) -> EventId {
+    foreign_id(source.name().as_bytes(), id)
+}
+
+/// The id of what no kernel told, which its highest bit says.
+pub(crate) fn foreign_id(space: &[u8], id: &[u8]) -> EventId {
     const FOREIGN: u128 = 1 << 127;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(source.name().as_bytes());
+    hasher.update(space);
     hasher.update(&[0]);
     hasher.update(id);
     let mut digest = [0; 16];

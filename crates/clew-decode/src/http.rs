@@ -3,6 +3,39 @@
 //! The sensor gives pieces in the order of their times; what comes out are events, each request
 //! with its response. Passive: nothing is answered, holes are normal, and a stream may be joined in
 //! its middle.
+//!
+//! Reading order: `assembler` (which connections are known, and when they are given up), `table`,
+//! `direction` (pieces into their order), `connection` (what a connection speaks), `http1` and
+//! `exchange` (messages of HTTP/1 and their matching), `reader` and `head` (bytes into parts of
+//! messages), `message` (parts into what is told), `body`, `fields`, `principal`, `metadata`.
+//!
+//! Invariant: memory is bounded by [`BUFFERED_BYTES_MAX`] and [`CONNECTIONS_MAX`], whatever comes.
+
+mod assembler;
+mod body;
+mod connection;
+mod direction;
+mod exchange;
+mod fields;
+mod head;
+mod http1;
+mod message;
+mod principal;
+mod reader;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use assembler::{
+    Assembler, BUFFERED_BYTES_MAX, CONNECTIONS_MAX, Counts, IDLE_NS_MAX, Settings,
+};
+pub use body::{REQUEST_BODY_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};
+pub use direction::{REORDER_BYTES_MAX, REORDER_NS_MAX, REORDER_PIECES_MAX};
+pub use exchange::EXCHANGES_MAX;
+pub use head::FIELDS_MAX;
+pub use message::{FIELD_BYTES_MAX, TARGET_BYTES_MAX};
+pub use reader::HEAD_BYTES_MAX;
 
 use clew_event::socket::Endpoints;
 use clew_event::{Actor, EventId, TimestampNs};

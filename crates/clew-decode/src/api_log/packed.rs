@@ -21,7 +21,7 @@ pub(super) fn unpacked(text: &[u8]) -> Option<Cow<'static, [u8]>> {
 }
 
 /// RFC 4648, either alphabet, with or without `=`.
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
     if digits.is_empty() || digits.len() % 4 == 1 {
         return None;
