@@ -20,6 +20,7 @@ mod fields;
 mod head;
 mod http1;
 mod message;
+mod metadata;
 mod principal;
 mod reader;
 mod table;

@@ -12,6 +12,7 @@ use super::Piece;
 use super::assembler::Counts;
 use super::body::{Body, REQUEST_BODY_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};
 use super::message::Reading;
+use super::metadata;
 
 /// Most requests of a connection that wait for their responses.
 pub const EXCHANGES_MAX: usize = 128;
@@ -75,7 +76,7 @@ impl About {
         id
     }
 
-    fn event(&self, id: EventId, moment: Moment, exchange: &Exchange) -> (Event, HttpEvent) {
+    fn event(&self, moment: Moment, exchange: &Exchange) -> (Event, HttpEvent) {
         let http = HttpEvent {
             exchange: exchange.id,
             connection: self.connection,
@@ -86,7 +87,7 @@ impl About {
             response: None,
         };
         let event = Event {
-            id,
+            id: exchange.id,
             time: moment.time,
             arrived: moment.arrived,
             event_type: EventType::HttpRequest,
@@ -127,9 +128,11 @@ impl Asking {
     pub(super) fn tell(mut self, moment: Moment, to: &mut Teller<'_>) -> Exchange {
         let mut request = self.request;
         request.body_bytes = self.length.unwrap_or(self.body.bytes);
-        request.body = self.body.take(REQUEST_BODY_BYTES_MAX, &mut request.flags).into();
+        let mut body = self.body.take(REQUEST_BODY_BYTES_MAX, &mut request.flags);
+        metadata::star_secrets(&mut body);
+        request.body = body.into();
         let exchange = Exchange { id: to.about.next_id(), request: Arc::new(request) };
-        let (mut event, http) = to.about.event(exchange.id, moment, &exchange);
+        let (mut event, http) = to.about.event(moment, &exchange);
         event.kind = EventKind::Http(Box::new(http));
         to.counts.requests += 1;
         to.events.push(event);
@@ -157,30 +160,37 @@ impl Answering {
         let duration = self.moment.time.since(exchange.request.started);
         response.duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         response.body_bytes = self.length.unwrap_or(self.body.bytes);
-        response.body = self.body.take(RESPONSE_BODY_BYTES_MAX, &mut response.flags).into();
-        exchange.answer(response, self.moment, to);
+        let mut body = self.body.take(RESPONSE_BODY_BYTES_MAX, &mut response.flags);
+        let (event, http) = to.about.event(self.moment, &exchange);
+        if metadata::is_hidden(&http) {
+            response.issued = metadata::issued(&http, &body, self.moment.time);
+            response.flags.set(HttpFlags::BODY_CUT);
+        } else {
+            metadata::star_secrets(&mut body);
+            response.body = body.into();
+        }
+        answer(event, http, response, to);
     }
 }
 
 impl Exchange {
-    fn answer(self, response: HttpResponse, moment: Moment, to: &mut Teller<'_>) {
-        let (mut event, mut http) = to.about.event(to.about.id, moment, &self);
-        event.id = to.about.next_id();
-        event.event_type = EventType::HttpResponse;
-        http.response = Some(Box::new(response));
-        event.kind = EventKind::Http(Box::new(http));
-        to.counts.responses += 1;
-        to.events.push(event);
-    }
-
     /// Tells that no response will come any more.
     pub(super) fn give_up(self, flags: HttpFlags, to: &mut Teller<'_>) {
         let mut response = HttpResponse { flags, ..HttpResponse::default() };
         response.flags.set(HttpFlags::UNFINISHED);
         to.counts.unanswered += 1;
-        let moment = to.about.moment;
-        self.answer(response, moment, to);
+        let (event, http) = to.about.event(to.about.moment, &self);
+        answer(event, http, response, to);
     }
+}
+
+fn answer(mut event: Event, mut http: HttpEvent, response: HttpResponse, to: &mut Teller<'_>) {
+    event.id = to.about.next_id();
+    event.event_type = EventType::HttpResponse;
+    http.response = Some(Box::new(response));
+    event.kind = EventKind::Http(Box::new(http));
+    to.counts.responses += 1;
+    to.events.push(event);
 }
 
 /// Gives up all that wait for a response.

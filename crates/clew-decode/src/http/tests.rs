@@ -2,13 +2,15 @@
 
 mod hostile;
 mod http1;
+mod metadata;
+mod splits;
 
 use std::net::SocketAddr;
 
 use clew_event::http::HttpEvent;
 use clew_event::id::ProcessKey;
 use clew_event::socket::{Endpoints, Transport};
-use clew_event::{Actor, Event, EventId, EventKind, TimestampNs};
+use clew_event::{Actor, Event, EventId, EventKind, Text, TimestampNs};
 
 use super::*;
 
