@@ -95,7 +95,9 @@ fn checks() -> (Vec<Check>, Vec<String>) {
 /// What the rules that come with Clew let the sensor leave in the kernel.
 fn left_out() -> Check {
     let left_out = engine::rules(&RuleArgs::default())
-        .map(|rules| clew_sensor::left_out(&clew_engine::interest::of_rules(&rules)))
+        .map(|rules| {
+            clew_sensor::left_out(&clew_engine::interest::of_rules(&rules, clew_engine::Appsec::On))
+        })
         .unwrap_or_default();
     let reason = if left_out.is_empty() {
         "all calls of interest are handed up".to_owned()

@@ -15,6 +15,7 @@
 //! up for want of room is counted.
 
 mod exchange;
+mod facts;
 mod handler;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clew_event::finding::RequestFacts;
 use clew_event::http::{HttpEvent, HttpRequest};
 use clew_event::process::Forked;
 use clew_event::{Actor, BootId, Event, EventId, EventKind, ProcessKey, Text, TimestampNs};
@@ -64,6 +66,14 @@ pub struct First {
     pub request: Arc<HttpRequest>,
     /// That the event is of this request.
     pub probability: f64,
+}
+
+/// The request because of which something most likely came to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Likeliest<'a> {
+    pub(crate) exchange: EventId,
+    pub(crate) request: &'a HttpRequest,
+    pub(crate) probability: f64,
 }
 
 /// All requests in flight, and who acts because of which.
@@ -203,6 +213,41 @@ impl Requests {
             (_, None) => return,
         };
         causes.extend(shares.into_iter().filter_map(|share| self.cause(share)));
+    }
+
+    /// The request because of which an event most likely came to be; of one that came in, itself.
+    pub(crate) fn likeliest<'a>(&'a self, event: &'a Event) -> Option<Likeliest<'a>> {
+        match (&event.kind, &event.actor) {
+            (EventKind::Http(http), _) if http.is_inbound => {
+                let probability = 1.0;
+                Some(Likeliest { exchange: http.exchange, request: &http.request, probability })
+            }
+            (EventKind::Http(http), _) => {
+                self.likeliest_of(&self.exchanges.get(http.exchange)?.causes)
+            }
+            (_, Some(actor)) => self.likeliest_of(&self.shares(actor, event.time)),
+            (_, None) => None,
+        }
+    }
+
+    /// Of several the likeliest, and of equals the latest.
+    fn likeliest_of(&self, shares: &[Share]) -> Option<Likeliest<'_>> {
+        let share = shares.iter().max_by_key(|share| share.millionths)?;
+        let request = &self.exchanges.get(share.exchange)?.request;
+        Some(Likeliest { exchange: share.exchange, request, probability: probability(*share) })
+    }
+
+    /// What a finding says of the request behind its event: the first of the chain, which came
+    /// from outside.
+    pub(crate) fn facts(&self, event: &Event) -> Option<RequestFacts> {
+        let Likeliest { exchange, request, probability } = self.likeliest(event)?;
+        let first = self.exchanges.get(exchange).and_then(|it| self.likeliest_of(&it.causes));
+        Some(match first {
+            Some(first) => {
+                facts::of(first.exchange, first.request, first.probability * probability)
+            }
+            None => facts::of(exchange, request, probability),
+        })
     }
 
     fn cause(&self, share: Share) -> Option<Cause> {

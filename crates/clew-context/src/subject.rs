@@ -20,8 +20,39 @@ impl View<'_> {
             container: self.container_facts(),
             file: file(self),
             peer: peer(self),
-            request: None,
+            request: self.context.requests.facts(self.event).map(Box::new),
         }
+    }
+
+    /// Names the workload in which the process acted, the same on every restart: what the cluster,
+    /// compose or the runtime calls its container, else the program's file.
+    #[must_use]
+    pub fn workload(&self) -> Text {
+        let Some(told) = self.container() else {
+            return self.image().map_or_else(Text::default, |image| image.path.clone());
+        };
+        let label = |name: &str| told.labels.get(name).map(Text::as_bytes).unwrap_or_default();
+        let pod = controller(label("io.kubernetes.pod.name"));
+        let (namespace, container) =
+            (label("io.kubernetes.pod.namespace"), label("io.kubernetes.container.name"));
+        let (project, service) =
+            (label("com.docker.compose.project"), label("com.docker.compose.service"));
+        if !pod.is_empty() {
+            [namespace, pod, container].join(&b'/').into()
+        } else if !service.is_empty() {
+            [project, service].join(&b'/').into()
+        } else {
+            told.name.clone()
+        }
+    }
+
+    /// Names by which the acting process knows an address, the one told last first.
+    #[must_use]
+    pub fn names_of(&self, address: std::net::IpAddr) -> Vec<Text> {
+        let Some(scope) = self.scope() else { return Vec::new() };
+        let address = address.to_canonical();
+        let names = self.context.domains.names(scope, address, self.event.time);
+        names.into_iter().cloned().collect()
     }
 
     fn lineage(&self) -> Vec<ProcessFacts> {
@@ -71,6 +102,24 @@ impl View<'_> {
     }
 }
 
+/// Name of what made a pod: the pod's without the number, or the random letters, that Kubernetes
+/// put behind it (`apimachinery/pkg/util/rand`: no vowels; five for a pod, up to ten for a set).
+fn controller(pod: &[u8]) -> &[u8] {
+    fn without_last(name: &[u8], is_made: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
+        let at = name.iter().rposition(|&byte| byte == b'-')?;
+        let (head, last) = (name.get(..at)?, name.get(at + 1..)?);
+        is_made(last).then_some(head)
+    }
+    let is_random =
+        |text: &[u8]| text.iter().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(byte));
+    let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    if let Some(set) = without_last(pod, |last| last.len() == 5 && is_random(last)) {
+        let of_deployment = |last: &[u8]| (6..=10).contains(&last.len()) && is_random(last);
+        return without_last(set, of_deployment).unwrap_or(set);
+    }
+    without_last(pod, is_number).unwrap_or(pod)
+}
+
 fn file(view: &View<'_>) -> Text {
     match &view.event.kind {
         EventKind::File(file) if file.path.is_empty() => file.path_given.clone(),
@@ -107,6 +156,7 @@ fn file(view: &View<'_>) -> Text {
 fn peer(view: &View<'_>) -> Text {
     let asked = match &view.event.kind {
         EventKind::Socket(socket) => socket.endpoints.remote,
+        EventKind::Http(http) => http.endpoints.remote,
         _ => None,
     };
     match fd::remote(view).or(asked) {
@@ -130,6 +180,45 @@ mod tests {
     use crate::tests::builders::{
         HOST, INSIDE, container, event, exec, fork, program, shell_in_container, told,
     };
+
+    #[test]
+    fn a_pod_is_named_by_what_made_it() {
+        let check = |pod: &str, name: &str| assert_eq!(controller(pod.as_bytes()), name.as_bytes());
+        check("shop-7d9f8b5c4d-x2vbk", "shop");
+        check("agent-x2vbk", "agent");
+        check("db-0", "db");
+        check("alone", "alone");
+        check("shop-frontend", "shop-frontend");
+    }
+
+    #[test]
+    fn a_workload_is_what_cluster_compose_runtime_or_file_system_calls_it() {
+        let workload = |labels: &[(&str, &str)]| {
+            let mut context = shell_in_container();
+            let labels = labels.iter().map(|&(name, value)| (name.into(), value.into()));
+            let facts = clew_event::container::ContainerEvent {
+                labels: labels.collect(),
+                ..container("web")
+            };
+            context.observe(&told(facts));
+            let event =
+                event(Some((30, INSIDE)), EventType::Openat, EventKind::File(FileEvent::default()));
+            context.view(&event).workload().to_string()
+        };
+        let of_pod = [
+            ("io.kubernetes.pod.name", "shop-7d9f8b5c4d-x2vbk"),
+            ("io.kubernetes.pod.namespace", "prod"),
+            ("io.kubernetes.container.name", "app"),
+        ];
+        assert_eq!(workload(&of_pod), "prod/shop/app");
+        let compose = [("com.docker.compose.project", "p"), ("com.docker.compose.service", "s")];
+        assert_eq!(workload(&compose), "p/s");
+        assert_eq!(workload(&[]), "web");
+        let context = shell_in_container();
+        let on_host =
+            event(Some((1, HOST)), EventType::Openat, EventKind::File(FileEvent::default()));
+        assert_eq!(context.view(&on_host).workload(), "/bin/systemd".into());
+    }
 
     fn names(context: &Context, actor: (u32, CgroupId)) -> Vec<String> {
         let file = EventKind::File(FileEvent::default());
@@ -221,7 +310,7 @@ mod tests {
                 ),
                 file: "",
                 peer: "203.0.113.9:443",
-                request: None,
+                request: self.context.requests.facts(self.event).map(Box::new),
             }
         "#]]
         .assert_debug_eq(&subject);

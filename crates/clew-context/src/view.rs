@@ -55,6 +55,11 @@ impl<'a> View<'a> {
         *self.process.get_or_init(find)
     }
 
+    /// Adds the requests that may be the cause of the event, as [`Context::causes`] does.
+    pub fn causes(&self, causes: &mut Vec<crate::requests::Cause>) {
+        self.context.causes(self.event, causes);
+    }
+
     /// The key of the process that acted, also where nothing else is known of it.
     #[must_use]
     pub fn key(&self) -> Option<ProcessKey> {

@@ -1,12 +1,14 @@
-//! The engine: context, rules and stories in one value, driven by events alone.
+//! The engine: context, rules, judged requests and stories in one value, driven by events alone.
 
-use clew_context::Context;
+use clew_appsec::api::Apis;
+use clew_context::{Context, View};
 use clew_event::finding::Finding;
 use clew_event::story::Story;
 use clew_event::{Event, EventKind, Semantics};
 use clew_rules::{Correlated, Correlations, Matched, RuleIndex, RuleSet};
 use clew_story::Stories;
 
+use crate::appsec::{Appsec, Judge};
 use crate::tally::{RuleRate, Tallies, Tally};
 use crate::told::Told;
 use crate::{evidence, finding};
@@ -18,6 +20,8 @@ pub struct Settings {
     pub context: clew_context::Limits,
     /// Thresholds and bounds of stories.
     pub stories: clew_story::Settings,
+    /// Whether requests and their effects are judged.
+    pub appsec: Appsec,
 }
 
 /// What one or more steps gave. The caller empties it; the engine only adds.
@@ -68,6 +72,9 @@ pub struct Engine {
     pub(crate) correlations: Correlations,
     pub(crate) correlated: Vec<Correlated>,
     pub(crate) told: Told,
+    pub(crate) apis: Apis,
+    /// `None` where requests are not judged.
+    pub(crate) judge: Option<Judge>,
 }
 
 impl Engine {
@@ -86,6 +93,8 @@ impl Engine {
             correlations: Correlations::default(),
             correlated: Vec::new(),
             told: Told::default(),
+            apis: Apis::default(),
+            judge: (settings.appsec == Appsec::On).then(Judge::new),
         }
     }
 
@@ -101,23 +110,38 @@ impl Engine {
         let view = self.context.view(event);
         self.matches.clear();
         self.rules.judge(event.event_type, event.source(), &view, &mut self.matches);
-        if self.matches.is_empty() {
-            return;
+        let mut found = Vec::new();
+        if !self.matches.is_empty() {
+            self.correlated.clear();
+            let matched = Matched { event: event.id, time: event.time, rules: &self.matches };
+            self.rules.correlate(&mut self.correlations, matched, &view, &mut self.correlated);
+            found = self.of_rules(event, &view);
         }
-        self.correlated.clear();
-        let matched = Matched { event: event.id, time: event.time, rules: &self.matches };
-        let (state, found) = (&mut self.correlations, &mut self.correlated);
-        self.rules.correlate(state, matched, &view, found);
+        if let Some(judge) = &mut self.judge {
+            judge.judge(event, &view, &mut self.apis);
+            let detected = judge.found.drain(..);
+            found.extend(detected.map(|detected| finding::of_detected(detected, event, &view)));
+        }
+        if !found.is_empty() {
+            self.tell(event, found, output);
+        }
+    }
+
+    /// What rules make of the event, those that match it alone first.
+    fn of_rules(&self, event: &Event, view: &View<'_>) -> Vec<Finding> {
+        let single = self.matches.iter().filter(|index| !self.rules.is_silent(**index));
+        let single = single.filter_map(|index| finding::of_match(&self.rules, *index, event, view));
+        let several = self.correlated.iter();
+        let several = several.filter_map(|it| finding::of_correlated(&self.rules, it, event, view));
+        single.chain(several).collect()
+    }
+
+    /// Joins what was found to stories, as far as it was not told before and may be told.
+    fn tell(&mut self, event: &Event, found: Vec<Finding>, output: &mut Output) {
         let findings_before = output.findings.len();
         let is_in_parts = matches!(event.kind, EventKind::KubernetesApi(_))
             && self.rules.semantics() == Semantics::Clew;
-        let single = self.matches.iter().filter(|index| !self.rules.is_silent(**index));
-        let single =
-            single.filter_map(|index| finding::of_match(&self.rules, *index, event, &view));
-        let several = self.correlated.iter();
-        let several =
-            several.filter_map(|it| finding::of_correlated(&self.rules, it, event, &view));
-        for finding in single.chain(several) {
+        for finding in found {
             if is_in_parts && !self.told.is_first(finding.id) {
                 continue;
             }
@@ -158,6 +182,17 @@ impl Engine {
     #[must_use]
     pub const fn correlations(&self) -> &Correlations {
         &self.correlations
+    }
+
+    /// What was learned of how APIs are used.
+    #[must_use]
+    pub const fn apis(&self) -> &Apis {
+        &self.apis
+    }
+
+    /// From now on requests and their effects are judged, or not. What was learned stays.
+    pub fn set_appsec(&mut self, appsec: Appsec) {
+        self.judge = (appsec == Appsec::On).then(Judge::new);
     }
 
     /// Each rule that ever matched, by name, with what became of its matches.

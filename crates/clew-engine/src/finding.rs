@@ -1,10 +1,11 @@
 //! How a rule that matched becomes a finding with its evidence.
 
+use clew_appsec::detected::Detected;
 use clew_context::View;
 use clew_event::control_plane::ApiCall;
-use clew_event::finding::{Entity, EntityKind, Finding, Subject};
+use clew_event::finding::{Entity, EntityKind, Finding, RequestFacts, Subject};
 use clew_event::text::escaped;
-use clew_event::{Event, FindingId};
+use clew_event::{Event, EventKind, FindingId};
 use clew_rules::{Correlated, RuleIndex, RuleSet};
 
 /// The finding for a match of rule `index` on `event`.
@@ -54,6 +55,38 @@ pub(crate) fn of_correlated(
     Some(finding)
 }
 
+/// Source of what is found in requests and responses themselves.
+pub const HTTP_SOURCE: &str = "http";
+
+/// The finding for an attack in a request, for its effect, or for a strange use of an API.
+pub(crate) fn of_detected(detected: Detected, event: &Event, view: &View<'_>) -> Finding {
+    let subject = view.subject();
+    let hostname = view.hostname().to_str_lossy().into_owned();
+    let mut entities = entities(&subject, &hostname);
+    entities.extend(detected.entities);
+    let is_http = matches!(event.kind, EventKind::Http(_));
+    let source = if is_http { HTTP_SOURCE } else { event.source() };
+    let owned = |texts: Vec<&'static str>| texts.into_iter().map(str::to_owned).collect();
+    let fields = detected.fields.into_iter();
+    let further = detected.events.into_iter().filter(|further| *further != event.id);
+    Finding {
+        id: finding_id(source, &detected.rule, event),
+        time: event.time,
+        source: source.to_owned(),
+        rule: detected.rule.into_owned(),
+        priority: detected.priority,
+        techniques: owned(detected.techniques),
+        tags: owned(detected.tags),
+        bits: detected.bits,
+        entities,
+        events: std::iter::once(event.id).chain(further).collect(),
+        output: detected.output,
+        output_fields: fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        hostname,
+        subject,
+    }
+}
+
 /// One event matches one rule at most once, so the two name the finding.
 fn finding_id(source: &str, rule: &str, event: &Event) -> FindingId {
     let mut hasher = blake3::Hasher::new();
@@ -78,6 +111,9 @@ fn entities(subject: &Subject, hostname: &str) -> Vec<Entity> {
     if let Some(process) = subject.lineage.first() {
         add(EntityKind::Process, process.key.to_string(), process.name.to_string());
     }
+    if let Some(request) = &subject.request {
+        add(EntityKind::Request, request.exchange.to_string(), name_of_request(request));
+    }
     let file = escaped(subject.file.as_bytes());
     add(EntityKind::File, file.clone(), file);
     let peer = escaped(subject.peer.as_bytes());
@@ -88,6 +124,11 @@ fn entities(subject: &Subject, hostname: &str) -> Vec<Entity> {
     }
     add(EntityKind::Node, hostname.to_owned(), hostname.to_owned());
     entities
+}
+
+fn name_of_request(request: &RequestFacts) -> String {
+    let parts = [&request.method, &request.target];
+    parts.map(|part| escaped(part.as_bytes())).join(" ")
 }
 
 /// What a call to an API is about: who called with which credential, on what, from where.
@@ -132,7 +173,7 @@ mod tests {
             arrived: TimestampNs::default(),
             event_type: EventType::Open,
             actor: None,
-            kind: clew_event::EventKind::Lost(Default::default()),
+            kind: EventKind::Lost(Default::default()),
         };
         let base = finding_id("syscall", "a rule", &event(1));
         assert_eq!(base, finding_id("syscall", "a rule", &event(1)));

@@ -11,7 +11,7 @@ use clew_event::{Event, EventKind, EventType, FieldId};
 use clew_rules::RuleSet;
 use clew_rules::interest::{KnownCall, OF_PATH, OF_PATH_OF_PEER, OF_PEER, OF_PEER_IN_FALCO};
 
-use crate::Engine;
+use crate::{Appsec, Engine};
 
 /// Name of the source that rules for system calls give.
 const KERNEL_SOURCE: &str = "syscall";
@@ -48,6 +48,35 @@ const ALWAYS: &[(&str, &[EventType])] = &[
     ("`clew-context` names addresses by the answers of name servers", &[EventType::Dns]),
 ];
 
+/// Calls that are read where requests are judged, with the reason. An open or connect is kept back
+/// as before once it is known that no rule can match it: the sensor tells it nevertheless where its
+/// process handles a request or was made because of one.
+const OF_REQUESTS: &[(&str, &[EventType])] = &[
+    (
+        "`clew-appsec` judges requests and learns from responses",
+        &[EventType::HttpRequest, EventType::HttpResponse],
+    ),
+    ("a connect may be the effect of a request, whatever came of it", &[EventType::Connect]),
+];
+
+/// Calls that may be the effect of a request where they succeeded.
+const EFFECTS: [EventType; 14] = [
+    EventType::Open,
+    EventType::Openat,
+    EventType::Openat2,
+    EventType::Creat,
+    EventType::Rename,
+    EventType::Renameat,
+    EventType::Renameat2,
+    EventType::Unlink,
+    EventType::Unlinkat,
+    EventType::Link,
+    EventType::Linkat,
+    EventType::Symlink,
+    EventType::Symlinkat,
+    EventType::Truncate,
+];
+
 /// Calls that `clew-story` reads where they succeeded: it keeps servers apart by whether they
 /// listen and accept.
 const OF_SERVERS: [EventType; 3] = [EventType::Listen, EventType::Accept, EventType::Accept4];
@@ -55,15 +84,19 @@ const OF_SERVERS: [EventType; 3] = [EventType::Listen, EventType::Accept, EventT
 impl Engine {
     /// The classes of system calls that context, stories or a loaded rule read.
     ///
-    /// It changes with the rules, and with nothing else.
+    /// It changes with the rules, with whether requests are judged, and with nothing else.
     #[must_use]
     pub fn interest(&self) -> InterestSet {
-        of_rules(&self.rules)
+        let appsec = if self.judge.is_some() { Appsec::On } else { Appsec::Off };
+        of_rules(&self.rules, appsec)
     }
 
     /// Whether no loaded rule can match the open of that file or the connect to that peer, whoever
     /// opens its path with that access or connects with that result: the kernel need not tell of
     /// it again until the rules change.
+    ///
+    /// Where requests are judged, the sensor has to tell in spite of that what is done by a process
+    /// that handles a request or was made because of one: any call of it may be an effect.
     #[must_use]
     pub fn quiet_verdict(&self, event: &Event) -> QuietVerdict {
         let Some((decided, flags)) = self.decided(event) else { return QuietVerdict::Told };
@@ -99,9 +132,9 @@ impl Engine {
     }
 }
 
-/// What an engine with these rules reads.
+/// What an engine with these rules reads, where requests are judged or not.
 #[must_use]
-pub fn of_rules(rules: &RuleSet) -> InterestSet {
+pub fn of_rules(rules: &RuleSet, appsec: Appsec) -> InterestSet {
     let mut interest = InterestSet::default();
     for &event_type in EventType::ALL {
         interest.add(event_type, rules.classes(event_type, KERNEL_SOURCE));
@@ -116,6 +149,14 @@ pub fn of_rules(rules: &RuleSet) -> InterestSet {
     CallClass::all().filter(|class| !class.is_failed()).for_each(|class| succeeded.add(class));
     for event_type in OF_SERVERS {
         interest.add(event_type, succeeded);
+    }
+    if appsec == Appsec::On {
+        for event_type in OF_REQUESTS.iter().flat_map(|(_, calls)| *calls) {
+            interest.add(*event_type, CallClasses::ALL);
+        }
+        for event_type in EFFECTS {
+            interest.add(event_type, succeeded);
+        }
     }
     interest
 }

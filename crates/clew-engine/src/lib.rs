@@ -1,13 +1,15 @@
 //! One pure step from an event to findings and stories.
 //!
 //! [`Engine::step`] is the whole of detection: context first (so that rules see the state after
-//! the event), then rules, then stories. It reads no clock, file or random number and cannot
+//! the event), then rules and what requests and their effects hold, then stories. It reads no clock, file or random number and cannot
 //! fail, so two replays of a tape give the same bytes.
 //!
-//! Reading order: [`engine`], then [`finding`] (how a match becomes a finding), [`interest`]
+//! Reading order: [`engine`], then [`appsec`] (what is judged of requests and because of them),
+//! [`finding`] (how a match becomes a finding), [`interest`]
 //! (what it reads), `evidence` (what is kept of an event), [`snapshot`].
 #![forbid(unsafe_code)]
 
+pub mod appsec;
 pub mod engine;
 mod evidence;
 pub mod finding;
@@ -16,6 +18,7 @@ pub mod snapshot;
 pub mod tally;
 mod told;
 
+pub use appsec::Appsec;
 pub use engine::{Engine, Output, Settings};
 pub use snapshot::{RestoreError, SNAPSHOT_VERSION, State};
 pub use tally::{RuleRate, Tally};

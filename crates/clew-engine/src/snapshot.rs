@@ -3,17 +3,18 @@
 //! A snapshot with the events after it gives the same engine as all events. Rules are not part
 //! of it: a restart may bring new ones.
 
+use clew_appsec::api::Apis;
 use clew_context::Context;
 use clew_rules::{Correlations, RuleSet};
 use clew_story::Stories;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Counts, Engine};
+use crate::engine::{Counts, Engine, Settings};
 use crate::tally::Tallies;
 use crate::told::Told;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
-pub const SNAPSHOT_VERSION: u16 = 2;
+pub const SNAPSHOT_VERSION: u16 = 3;
 
 /// Why a snapshot could not be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,7 @@ struct Written<'a> {
     tallies: &'a Tallies,
     correlations: &'a Correlations,
     told: &'a Told,
+    apis: &'a Apis,
 }
 
 /// An engine's state without its rules, as it was kept.
@@ -56,6 +58,7 @@ pub struct State {
     correlations: Correlations,
     #[serde(default)]
     told: Told,
+    apis: Apis,
 }
 
 impl State {
@@ -90,15 +93,20 @@ impl Engine {
             tallies: &self.tallies,
             correlations: &self.correlations,
             told: &self.told,
+            apis: &self.apis,
         })
     }
 
-    /// An engine that goes on from `state` with `rules`.
+    /// An engine that goes on from `state` with `rules`. Requests and their effects are judged,
+    /// unless [`Engine::set_appsec`] says otherwise.
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
-        let State { counts, mut context, stories, tallies, correlations, told } = state;
-        context.set_semantics(rules.semantics());
-        let (matches, correlated) = (Vec::new(), Vec::new());
-        Self { context, stories, counts, rules, matches, tallies, correlations, correlated, told }
+        let mut engine = Self::new(rules, Settings::default());
+        let State { counts, context, stories, tallies, correlations, told, apis } = state;
+        engine.context = context;
+        engine.context.set_semantics(engine.rules.semantics());
+        (engine.counts, engine.stories, engine.told, engine.apis) = (counts, stories, told, apis);
+        (engine.tallies, engine.correlations) = (tallies, correlations);
+        engine
     }
 }

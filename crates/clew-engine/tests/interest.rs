@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clew_engine::{Engine, Output, Settings};
+use clew_engine::{Appsec, Engine, Output, Settings};
 use clew_event::file::{FileEvent, FileId, FileOperation};
 use clew_event::interest::{CallClass, InterestSet, QuietVerdict};
 use clew_event::process::Executed;
@@ -301,7 +301,7 @@ proptest! {
 
 #[test]
 fn what_context_and_stories_read_is_asked_for_without_any_rule() {
-    let interest = clew_engine::interest::of_rules(&RuleSet::default());
+    let interest = clew_engine::interest::of_rules(&RuleSet::default(), Appsec::Off);
     for event_type in [EventType::Setuid, EventType::Dup2] {
         assert_eq!(interest.left_out(event_type), None);
     }
@@ -310,6 +310,19 @@ fn what_context_and_stories_read_is_asked_for_without_any_rule() {
     assert_eq!(interest.left_out(EventType::Accept).as_deref(), Some("accept (failed)"));
     assert_eq!(interest.left_out(EventType::Openat).as_deref(), Some("openat"));
     assert_ne!(interest, InterestSet::everything());
+}
+
+#[test]
+fn where_requests_are_judged_their_effects_are_asked_for() {
+    let interest = clew_engine::interest::of_rules(&RuleSet::default(), Appsec::On);
+    assert_eq!(interest.left_out(EventType::Openat).as_deref(), Some("openat (failed)"));
+    for event_type in [EventType::HttpRequest, EventType::HttpResponse, EventType::Connect] {
+        assert_eq!(interest.left_out(event_type), None);
+    }
+    let mut engine = engine(Vec::new());
+    assert_eq!(engine.interest(), interest);
+    engine.set_appsec(Appsec::Off);
+    assert_eq!(engine.interest().left_out(EventType::HttpRequest).as_deref(), Some("http_request"));
 }
 
 #[test]

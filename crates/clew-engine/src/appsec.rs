@@ -1,0 +1,144 @@
+//! Requests and their effects, from context to `clew-appsec`.
+//!
+//! A request is judged when it was read, an exchange is learned from when it was answered, and
+//! what a process does because of a request is held against that request.
+
+use std::net::SocketAddr;
+
+use clew_appsec::api::Apis;
+use clew_appsec::attack::Attacks;
+use clew_appsec::detected::Detected;
+use clew_appsec::effect::{self, Effect};
+use clew_context::View;
+use clew_context::requests::Cause;
+use clew_event::file::{FileEvent, FileOperation};
+use clew_event::http::HttpEvent;
+use clew_event::process::{Executed, ExecutedFlags};
+use clew_event::socket::{SocketEvent, SocketOperation};
+use clew_event::{Event, EventKind, Text};
+use serde::{Deserialize, Serialize};
+
+/// Whether requests and their effects are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Appsec {
+    /// They are.
+    #[default]
+    On,
+    /// Requests are seen by rules alone.
+    Off,
+}
+
+/// The patterns of attacks, and room for what is found.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    attacks: Attacks,
+    causes: Vec<Cause>,
+    /// What the last event gave.
+    pub(crate) found: Vec<Detected>,
+}
+
+impl Judge {
+    pub(crate) fn new() -> Self {
+        Self { attacks: Attacks::new(), ..Self::default() }
+    }
+
+    /// Fills in what an event gives by itself and as an effect of requests.
+    pub(crate) fn judge(&mut self, event: &Event, view: &View<'_>, apis: &mut Apis) {
+        self.found.clear();
+        match &event.kind {
+            EventKind::Http(http) if http.is_inbound => {
+                self.attacks.judge(http, &mut self.found);
+                if http.response.is_some() {
+                    apis.observe(event, http, &view.workload(), &mut self.found);
+                }
+            }
+            EventKind::Http(http) if http.response.is_none() => self.requested(view, http),
+            EventKind::Executed(executed) => self.executed(view, executed),
+            EventKind::File(file) if 0 <= file.result => self.file(view, file),
+            EventKind::Socket(socket) if socket.operation == SocketOperation::Connect => {
+                self.connected(view, socket);
+            }
+            EventKind::Dns(message) if !message.is_answer => {
+                self.effect(view, &Effect::Resolved { name: message.name.as_bytes() });
+            }
+            _ => {}
+        }
+    }
+
+    fn executed(&mut self, view: &View<'_>, executed: &Executed) {
+        if !self.has_causes(view) {
+            return;
+        }
+        let argv = executed.argv.as_bytes();
+        let argv = argv.strip_suffix(b"\0").unwrap_or(argv);
+        let argv: Vec<Text> = argv.split(|&byte| byte == 0).map(Text::from).collect();
+        let is_dropped = executed.flags.has(ExecutedFlags::UPPER_LAYER)
+            || executed.flags.has(ExecutedFlags::MEMFD);
+        let exe = executed.exe.as_bytes();
+        self.judge_effect(&Effect::Executed { exe, argv: &argv, is_dropped });
+    }
+
+    fn file(&mut self, view: &View<'_>, file: &FileEvent) {
+        /// `O_CREAT` and `O_TRUNC` on every machine that Clew runs on.
+        const MAKES: u32 = 0o1100;
+        let is_written = match file.operation {
+            FileOperation::Open => file.is_open_for_writing() || file.flags & MAKES != 0,
+            FileOperation::Rename
+            | FileOperation::Link
+            | FileOperation::Symlink
+            | FileOperation::Unlink
+            | FileOperation::MakeDirectory
+            | FileOperation::RemoveDirectory
+            | FileOperation::Truncate => true,
+            FileOperation::ChangeMode
+            | FileOperation::ChangeOwner
+            | FileOperation::ChangeDirectory
+            | FileOperation::ChangeRoot => return,
+        };
+        let (path, given) = (file.path.as_bytes(), file.path_given.as_bytes());
+        self.effect(view, &Effect::File { path, given, is_written });
+        // A rename makes its second path.
+        if file.operation == FileOperation::Rename {
+            let other = file.other.as_bytes();
+            self.effect(view, &Effect::File { path: other, given: other, is_written });
+        }
+    }
+
+    fn connected(&mut self, view: &View<'_>, socket: &SocketEvent) {
+        let Some(peer) = socket.endpoints.remote else { return };
+        if !self.has_causes(view) {
+            return;
+        }
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let names = view.names_of(peer.ip());
+        self.judge_effect(&Effect::Connected { peer, names: &names });
+    }
+
+    fn requested(&mut self, view: &View<'_>, http: &HttpEvent) {
+        let peer = http.endpoints.remote;
+        self.effect(view, &Effect::Requested { request: &http.request, peer });
+    }
+
+    fn effect(&mut self, view: &View<'_>, effect: &Effect<'_>) {
+        if self.has_causes(view) {
+            self.judge_effect(effect);
+        }
+    }
+
+    /// Looks up because of which requests the event may be.
+    fn has_causes(&mut self, view: &View<'_>) -> bool {
+        self.causes.clear();
+        view.causes(&mut self.causes);
+        !self.causes.is_empty()
+    }
+
+    fn judge_effect(&mut self, effect: &Effect<'_>) {
+        let causes = self.causes.iter().map(|cause| effect::Cause {
+            exchange: cause.exchange,
+            request: cause.request.clone(),
+            probability: cause.probability,
+        });
+        effect::judge(effect, &causes.collect::<Vec<_>>(), &mut self.found);
+    }
+}
