@@ -17,7 +17,7 @@
  * and hand the bytes over (Node) get the socket on which their thread last saw a TLS record. Go's
  * object leads to its descriptor.
  */
-#include "lib/tls.h"
+#include "lib/tls_session.h"
 
 /* The session of an object of the current thread. Its socket is found out with its first piece: by
  * then a handshake was read. Where it was not, the session keeps its number when it is. */
@@ -133,7 +133,7 @@ int on_tls_free(struct pt_regs *ctx)
 /* --- Go: receiver and slice in AX, BX, CX; the running goroutine in R14 (its ABIInternal) ------- */
 
 /* The session of a `crypto/tls.Conn`, which another connection may have had before. */
-static __always_inline struct tls_session *session_of_go(u64 object, bool is_sent)
+static __always_inline struct tls_session *session_of_go(u64 object)
 {
 	struct tls_key key = { .object = object, .tgid = bpf_get_current_task_btf()->tgid };
 	struct tls_socket socket = {};
@@ -160,7 +160,7 @@ int on_go_write(struct pt_regs *ctx)
 {
 	if (!is_watched() || (s64)ctx->cx <= 0)
 		return 0;
-	struct tls_session *session = session_of_go(ctx->ax, true);
+	struct tls_session *session = session_of_go(ctx->ax);
 	if (session)
 		tell(session, ctx->bx, ctx->cx, true);
 	return 0;
@@ -188,7 +188,7 @@ int on_go_read_done(struct pt_regs *ctx)
 	bpf_map_delete_elem(&tls_reads, &caller);
 	if ((s64)ctx->ax <= 0)
 		return 0;
-	struct tls_session *session = session_of_go(read.object, false);
+	struct tls_session *session = session_of_go(read.object);
 	if (session)
 		tell(session, read.buffer, ctx->ax, false);
 	return 0;

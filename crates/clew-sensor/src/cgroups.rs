@@ -132,10 +132,15 @@ fn names_only_in_version_1(cgroup: &str) -> bool {
     names(&version_1) && !names(&version_2)
 }
 
-/// Whether a path holds a container id: 64 hexadecimal digits and no more.
+/// Whether a path holds a container id.
 fn names_container(path: &str) -> bool {
-    let parts = path.split(|byte: char| !byte.is_ascii_alphanumeric());
-    parts.into_iter().any(|part| {
+    container_id(path).is_some()
+}
+
+/// The container id in a path, or in a list of paths: 64 hexadecimal digits and no more.
+pub(crate) fn container_id(path: &str) -> Option<&str> {
+    let mut parts = path.split(|byte: char| !byte.is_ascii_alphanumeric());
+    parts.find(|part| {
         part.len() == CONTAINER_ID_DIGITS && part.bytes().all(|b| b.is_ascii_hexdigit())
     })
 }
