@@ -28,10 +28,10 @@ struct connection {
 	u32 inode;
 	/* `enum verdict`. */
 	u32 verdict;
-	/* 1 where a request was received or an answer sent: the process is the server. */
+	/* 1 where a request is received or an answer sent: the process is the server. */
 	u32 is_accepted;
-	/* 1 while a request was read and not answered. */
-	u32 is_open;
+	/* The process that read a request which was not answered yet; else 0. */
+	u32 serving;
 	/* Told as the connection's: the inode, and above it a number that a later socket with the
 	 * same inode will not have. */
 	u64 id;
@@ -96,7 +96,8 @@ __noinline int judge(struct connection *known, struct moved *call)
 	u32 verdict = UNDECIDED;
 	for (u32 i = 0; i < BEGINNING_BYTES && i < size && verdict == UNDECIDED; i++)
 		verdict = judge_byte(beginning, first[i]);
-	known->is_accepted = verdict == (call->direction == RECEIVED ? REQUEST : RESPONSE);
+	/* Whoever is asked waits for it, so what is not decided begins a request. */
+	known->is_accepted = (call->direction == RECEIVED) == (verdict != RESPONSE);
 	known->verdict = verdict;
 	return 0;
 }
@@ -120,16 +121,16 @@ static __always_inline struct connection *meet(u64 key, u32 inode, struct moved 
 	return bpf_map_lookup_elem(&connections, &key);
 }
 
-/* Keeps the count of open requests of the process that reads and answers them. */
-static __always_inline void note_serving(struct connection *known, u32 direction)
+/* Notes which process has a request of this connection open; 0 where none has any more. */
+static __always_inline void note_serving(struct connection *known, u32 tgid)
 {
-	if (direction == RECEIVED) {
-		if (!__sync_lock_test_and_set(&known->is_open, 1))
-			begin_serving(known->owner.tgid);
-	} else if (!known->beginning[RECEIVED].is_multiplexed &&
-		   __sync_lock_test_and_set(&known->is_open, 0)) {
-		end_serving(known->owner.tgid);
-	}
+	u32 before = __sync_lock_test_and_set(&known->serving, tgid);
+	if (before == tgid)
+		return;
+	if (before)
+		end_serving(before);
+	if (tgid)
+		begin_serving(tgid);
 }
 
 static __always_inline void note_owner(struct connection *known, struct task_struct *task)
@@ -193,8 +194,7 @@ static __always_inline void end_unix(struct connection *known, u64 key, struct s
 	out.connection = known->id;
 	out.flags = STREAM_END | (known->is_accepted ? STREAM_ACCEPTED : 0);
 	put_stream_ends(&out.ends, sk);
-	if (known->is_accepted && known->is_open)
-		end_serving(known->owner.tgid);
+	note_serving(known, 0);
 	bpf_map_delete_elem(&connections, &key);
 	emit_stream(&out);
 }
@@ -233,8 +233,11 @@ static __always_inline void look(struct pt_regs *regs, u32 number, u32 descripto
 	call.copied_max = run < STREAM_RUN_BYTES_MAX ? STREAM_RUN_BYTES_MAX - run : 0;
 	known->run[own] = call.bytes < call.copied_max ? run + call.bytes : STREAM_RUN_BYTES_MAX;
 	note_owner(known, task);
-	if (known->is_accepted)
-		note_serving(known, direction);
+	/* Over HTTP/2 an answer does not tell that there is no other request. */
+	if (known->is_accepted && direction == RECEIVED)
+		note_serving(known, task->tgid);
+	else if (known->is_accepted && !known->beginning[RECEIVED].is_multiplexed)
+		note_serving(known, 0);
 	struct stream_piece out = {};
 	out.connection = known->id;
 	out.position = __sync_fetch_and_add(&known->moved[own], call.bytes);
@@ -281,8 +284,7 @@ int BPF_PROG(on_state, struct sock *sk, int before, int now)
 		out.owner = known->owner;
 		out.flags = STREAM_END | (known->is_accepted ? STREAM_ACCEPTED : 0);
 		put_stream_ends(&out.ends, sk);
-		if (known->is_accepted && known->is_open)
-			end_serving(known->owner.tgid);
+		note_serving(known, 0);
 		emit_stream(&out);
 	}
 	bpf_map_delete_elem(&connections, &key);

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CLANG: &str = "clang-19";
-const OBJECTS: [&str; 7] = ["t0", "t0s", "t0c", "uring", "dns", "trial_t1", "trial_t2"];
+const OBJECTS: [&str; 8] =
+    ["t0", "t0s", "t0c", "uring", "dns", "http", "trial_t1", "trial_t2"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sources =

@@ -60,6 +60,27 @@ pub(crate) fn nameless(error: &libbpf_rs::Error) -> String {
     )
 }
 
+/// What stories have to say where requests to and by programs are not read.
+pub(crate) fn requestless(error: &libbpf_rs::Error) -> String {
+    format!(
+        "Requests to and by programs are not read from their sockets: the kernel refused the \
+         programs that do it ({error})."
+    )
+}
+
+/// What the doctor says of requests.
+pub(crate) fn of_requests(refusal: Option<&libbpf_rs::Error>) -> String {
+    refusal.map_or_else(
+        || {
+            "Of HTTP what passes plain through stream sockets is read: not what is sent and \
+             received through io_uring or by the 32-bit entry, not what `sendfile` and `splice` \
+             move, and of a long body its beginning."
+                .to_owned()
+        },
+        requestless,
+    )
+}
+
 /// What the doctor says of names.
 pub(crate) fn of_names(refusal: Option<&libbpf_rs::Error>) -> String {
     refusal.map_or_else(
@@ -109,5 +130,12 @@ mod tests {
         let error = libbpf_rs::Error::from(std::io::Error::other("no"));
         assert!(of_names(Some(&error)).contains("version 2 (no)"));
         assert!(of_names(None).contains("hosts file"));
+    }
+
+    #[test]
+    fn where_requests_are_not_read_the_reason_is_told() {
+        let error = libbpf_rs::Error::from(std::io::Error::other("no"));
+        assert!(of_requests(Some(&error)).contains("that do it (no)"));
+        assert!(of_requests(None).contains("sendfile"));
     }
 }

@@ -1,7 +1,7 @@
 //! The sensor of one machine: BPF programs, process table, container runtimes.
 //!
-//! Reading order: [`sensor`] (what callers use), `tier` and `dns` (BPF objects, loaded by trial),
-//! `rings` (both ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
+//! Reading order: [`sensor`] (what callers use), `tier`, `dns` and `http` (BPF objects, loaded by
+//! trial), `rings` (the ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
 //! drop counted), `quiet` (what the kernel keeps back), `node`, `cgroups` and `processes` (what
 //! was there before), [`mod@probe`] (what this machine allows), `blind` (what is not seen),
 //! [`containers`] (what container runtimes tell). `sys` alone holds unsafe code.
@@ -13,6 +13,7 @@ mod blind;
 pub mod cgroups;
 pub mod containers;
 mod dns;
+mod http;
 pub mod losses;
 mod node;
 mod order;

@@ -2,6 +2,7 @@
 
 use crate::blind;
 use crate::dns::Dns;
+use crate::http::Http;
 use crate::tier::{RingSizes, T0, T0s, try_t1, try_t2};
 
 /// One thing that the sensor may or may not do here.
@@ -34,13 +35,18 @@ pub struct Found {
 #[must_use]
 pub fn probe() -> Found {
     let mut found = vec![privilege(), btf()];
-    let sizes = RingSizes { priority: 1 << 16, bulk: 1 << 16 };
+    let sizes = RingSizes { priority: 1 << 16, bulk: 1 << 16, stream: 1 << 16 };
     let t0 = T0::load(sizes);
     let t0s = t0.as_ref().ok().map(T0s::load);
     let dns = t0.as_ref().map_or_else(|_| Err(unloaded()), Dns::load);
     let dns = dns.and_then(Dns::attached).map(drop);
+    let http = match (&t0, &t0s) {
+        (Ok(t0), Some(Ok(t0s))) => Http::load(t0, t0s).map(drop),
+        _ => Err(unloaded()),
+    };
     found.push(tier("processes and cgroups", "T0", t0.map(drop)));
     found.push(part("messages to name servers", "T0d", dns.as_ref().err(), "5.12"));
+    found.push(part("requests on plain sockets", "T0h", http.as_ref().err(), "5.12"));
     let t0s = t0s.unwrap_or_else(|| Err(unloaded()));
     if let Ok(loaded) = &t0s {
         let compat = loaded.compat_refusal();
@@ -49,6 +55,7 @@ pub fn probe() -> Found {
     }
     let mut blind_spots = blind::all(t0s.as_ref());
     blind_spots.push(blind::of_names(dns.as_ref().err()));
+    blind_spots.push(blind::of_requests(http.as_ref().err()));
     found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s.map(drop)));
     found.push(later("cheaper hooks (fentry)", "T1", try_t1()));
     found.push(later("denial in the kernel (BPF LSM)", "T2", try_t2()));

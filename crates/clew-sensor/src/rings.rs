@@ -1,14 +1,16 @@
-//! Both ring buffers: waiting on them, and draining them up to a common moment.
+//! The ring buffers: waiting on them, and draining them up to a common moment.
 //!
-//! The bulk ring's end is noted first and the priority ring is emptied before the bulk ring is
-//! read. So whatever priority record happened before a bulk record of this round is in this round
-//! too, and an exec is never waited for by the opens that follow it.
+//! The ends of the bulk and the stream ring are noted first and the priority ring is emptied before
+//! they are read. So whatever priority record happened before a bulk record of this round is in
+//! this round too, and an exec is never waited for by the opens that follow it.
+//! Pieces of connections become requests and responses here, in the order of their ring.
 
 use std::time::Duration;
 
+use clew_decode::http::Assembler;
 use clew_decode::kernel::Decoder;
-use clew_event::TimestampNs;
-use clew_wire::limits::KINDS;
+use clew_event::{Event, TimestampNs};
+use clew_wire::limits::{KIND_STREAM, KINDS};
 use clew_wire::record::Header;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -23,17 +25,37 @@ pub(crate) const RECORDS_PER_ROUND_MAX: u32 = 8192;
 /// taken first and the record copied last; both lie in one run of a program that is not preempted.
 const COMMIT_SPAN_NS: u64 = 500_000;
 
-/// The reading ends of both rings and what was read from them.
+/// How often connections are looked at of which nothing comes any more.
+const EXPIRE_SPAN_NS: u64 = 100_000_000;
+
+/// The rings by what they hold.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) priority: Ring,
+    pub(crate) bulk: Ring,
+    pub(crate) stream: Ring,
+}
+
+/// The reading ends of the rings and what was read from them.
 #[derive(Debug)]
 pub(crate) struct Rings {
-    priority: Ring,
-    bulk: Ring,
-    decoder: Decoder,
-    seen: [u64; KINDS as usize],
-    malformed: u64,
+    ends: Ends,
+    reader: Reader,
+    expired_ns: u64,
     /// True where the last round found something: the next one waits a little instead of being
     /// woken by the first record, so that waking up is paid once for many records.
     is_busy: bool,
+}
+
+/// Makes events of records.
+#[derive(Debug)]
+struct Reader {
+    decoder: Decoder,
+    http: Assembler,
+    /// What the last piece told.
+    told: Vec<Event>,
+    seen: [u64; KINDS as usize],
+    malformed: u64,
 }
 
 /// What is waited for before a round.
@@ -44,10 +66,40 @@ pub(crate) enum Wait {
     PriorityRecord(Duration),
 }
 
+impl Reader {
+    /// Reads one record; its time, where it can be decoded.
+    fn read(&mut self, record: &[u8], arrived: TimestampNs, order: &mut Order) -> Option<u64> {
+        let header: Header = clew_wire::read(record).unwrap_or_default();
+        let is_read = if header.kind == KIND_STREAM {
+            self.read_stream(record, arrived, order)
+        } else {
+            self.decoder.decode(record, arrived).map(|event| order.push(event)).is_ok()
+        };
+        if !is_read {
+            self.malformed += 1;
+            return None;
+        }
+        if let Some(seen) = self.seen.get_mut(usize::from(header.kind)) {
+            *seen += 1;
+        }
+        Some(header.time_ns)
+    }
+
+    fn read_stream(&mut self, record: &[u8], arrived: TimestampNs, order: &mut Order) -> bool {
+        let Ok(stream) = self.decoder.stream(record, arrived) else {
+            return false;
+        };
+        self.http.take(&self.decoder.piece(&stream), &mut self.told);
+        self.told.drain(..).for_each(|event| order.push(event));
+        true
+    }
+}
+
 impl Rings {
-    pub(crate) fn new(priority: Ring, bulk: Ring, decoder: Decoder) -> Self {
+    pub(crate) fn new(ends: Ends, decoder: Decoder, http: Assembler) -> Self {
         let seen = [0; KINDS as usize];
-        Self { priority, bulk, decoder, seen, malformed: 0, is_busy: false }
+        let reader = Reader { decoder, http, told: Vec::new(), seen, malformed: 0 };
+        Self { ends, reader, expired_ns: 0, is_busy: false }
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -56,26 +108,32 @@ impl Rings {
 
     /// Records decoded, by kind.
     pub(crate) fn seen(&self) -> &[u64; KINDS as usize] {
-        &self.seen
+        &self.reader.seen
     }
 
     /// Records that could not be decoded.
     pub(crate) fn malformed(&self) -> u64 {
-        self.malformed
+        self.reader.malformed
+    }
+
+    /// What was made of the pieces of connections.
+    pub(crate) fn http(&self) -> &Assembler {
+        &self.reader.http
     }
 
     /// Waits; a signal ends the wait early, which the caller cannot tell from a time-out.
     pub(crate) fn wait(&self, wait: &Wait) -> Result<(), Errno> {
-        let mut both = [
-            PollFd::from_borrowed_fd(self.priority.fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.bulk.fd(), PollFlags::IN),
+        let mut all = [
+            PollFd::from_borrowed_fd(self.ends.priority.fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.ends.bulk.fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.ends.stream.fd(), PollFlags::IN),
         ];
         let (count, timeout) = match wait {
-            Wait::AnyRecord(timeout) => (2, timeout),
+            Wait::AnyRecord(timeout) => (all.len(), timeout),
             Wait::PriorityRecord(timeout) => (1, timeout),
         };
         let timeout = Timespec::try_from(*timeout).map_err(|_| Errno::INVAL)?;
-        match poll(both.get_mut(..count).unwrap_or_default(), Some(&timeout)) {
+        match poll(all.get_mut(..count).unwrap_or_default(), Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(errno),
         }
@@ -85,26 +143,19 @@ impl Rings {
     ///
     /// True where nothing was left behind.
     pub(crate) fn drain(&mut self, order: &mut Order, clock: &Clock) -> bool {
-        let bulk_end = self.bulk.written();
+        let Ends { priority, bulk, stream } = &mut self.ends;
+        let (bulk_end, stream_end) = (bulk.written(), stream.written());
         let begun_ns = clock.boot_ns();
         let arrived = clock.unix();
         let mut complete_ns = begun_ns.saturating_sub(COMMIT_SPAN_NS);
         let (mut count, mut is_all) = (0_usize, true);
-        let priority_end = self.priority.written();
-        for (ring, end) in [(&mut self.priority, priority_end), (&mut self.bulk, bulk_end)] {
+        let priority_end = priority.written();
+        for (ring, end) in [(priority, priority_end), (bulk, bulk_end), (stream, stream_end)] {
             let mut last_ns = 0;
             let is_exhausted = ring.drain(end, RECORDS_PER_ROUND_MAX, |record| {
                 count += 1;
-                match self.decoder.decode(record, arrived) {
-                    Ok(event) => {
-                        let header: Header = clew_wire::read(record).unwrap_or_default();
-                        last_ns = header.time_ns;
-                        if let Some(seen) = self.seen.get_mut(usize::from(header.kind)) {
-                            *seen += 1;
-                        }
-                        order.push(event);
-                    }
-                    Err(_) => self.malformed += 1,
+                if let Some(time_ns) = self.reader.read(record, arrived, order) {
+                    last_ns = time_ns;
                 }
             });
             is_all &= is_exhausted;
@@ -113,7 +164,13 @@ impl Rings {
             }
         }
         self.is_busy = count > 0;
-        order.complete_until(self.decoder.time(complete_ns));
+        let complete = self.reader.decoder.time(complete_ns);
+        if begun_ns.saturating_sub(self.expired_ns) >= EXPIRE_SPAN_NS {
+            self.expired_ns = begun_ns;
+            self.reader.http.expire(complete, &mut self.reader.told);
+            self.reader.told.drain(..).for_each(|event| order.push(event));
+        }
+        order.complete_until(complete);
         is_all
     }
 }

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use clew_decode::http::{self, Assembler};
 use clew_decode::kernel::Decoder;
 use clew_event::container::CgroupEvent;
 use clew_event::interest::{InterestSet, QuietVerdict};
@@ -18,10 +19,11 @@ use clew_wire::record::Config;
 use crate::cgroups::{Controller, Hierarchy};
 use crate::containers::{self, RuntimeStatus, Watcher};
 use crate::dns::Dns;
+use crate::http::Http;
 use crate::losses::{Losses, Totals};
 use crate::order::Order;
 use crate::quiet::{Quiet, Quieted};
-use crate::rings::{Clock, Rings, Wait};
+use crate::rings::{Clock, Ends, Rings, Wait};
 use crate::sys::Ring;
 use crate::tier::{self, RingSizes, T0, T0s};
 use crate::{blind, node, processes};
@@ -57,16 +59,30 @@ const HOLD_SPAN: Duration = Duration::from_millis(1);
 pub type Injector = SyncSender<Event>;
 
 /// What can be chosen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Bytes of the ring of processes, credentials and the kernel; a power of two.
     pub priority_ring_bytes: u32,
     /// Bytes of the ring of files and sockets; a power of two.
     pub bulk_ring_bytes: u32,
+    /// Bytes of the ring of pieces of connections; a power of two.
+    pub stream_ring_bytes: u32,
+    /// How requests and responses are read from sockets that speak HTTP; `None`: not at all.
+    pub http: Option<http::Settings>,
     /// True where the sensor's own process shall be reported too, as tests do.
     pub is_self_reported: bool,
     /// True where container runtimes are asked for names, images and accounts.
     pub is_runtime_watched: bool,
+}
+
+impl Settings {
+    const fn sizes(&self) -> RingSizes {
+        RingSizes {
+            priority: self.priority_ring_bytes,
+            bulk: self.bulk_ring_bytes,
+            stream: self.stream_ring_bytes,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -74,6 +90,8 @@ impl Default for Settings {
         Self {
             priority_ring_bytes: 4 << 20,
             bulk_ring_bytes: 8 << 20,
+            stream_ring_bytes: 8 << 20,
+            http: Some(http::Settings::default()),
             is_self_reported: false,
             is_runtime_watched: true,
         }
@@ -128,6 +146,7 @@ pub struct Sensor {
     t0: T0,
     t0s: Option<T0s>,
     dns: Option<Dns>,
+    http: Option<Http>,
     quiet: Option<Quiet>,
 }
 
@@ -156,13 +175,12 @@ impl Sensor {
     /// Where not even processes can be watched: the kernel lacks BTF or a ring buffer, or the
     /// caller lacks `CAP_BPF` and `CAP_PERFMON`.
     pub fn start(settings: Settings) -> Result<Self, SensorError> {
-        for given_bytes in [settings.priority_ring_bytes, settings.bulk_ring_bytes] {
+        let sizes = settings.sizes();
+        for given_bytes in [sizes.priority, sizes.bulk, sizes.stream] {
             if !given_bytes.is_power_of_two() || given_bytes < RING_BYTES_MIN {
                 return Err(SensorError::RingSize { given_bytes });
             }
         }
-        let sizes =
-            RingSizes { priority: settings.priority_ring_bytes, bulk: settings.bulk_ring_bytes };
         let mut t0 = T0::load(sizes).map_err(SensorError::Refused)?;
         let loaded = T0s::load(&t0);
         let mut blind_spots = blind::refused(loaded.as_ref());
@@ -172,7 +190,7 @@ impl Sensor {
         // Records wait in rings of fixed size, so whoever reads them goes first, where it may.
         rustix::process::setpriority_process(None, NICENESS).ok();
         let hierarchy = Hierarchy::detect();
-        configure(&t0, &hierarchy, settings)?;
+        configure(&t0, &hierarchy, &settings)?;
         // Numbers go on where an earlier run in this boot cannot have come: no CPU makes more
         // than a million records a second.
         let first_number = clock.boot_ns() / 1_000;
@@ -187,11 +205,16 @@ impl Sensor {
         let dns = dns.and_then(Dns::attached);
         blind_spots.extend(dns.as_ref().err().map(blind::nameless));
         let dns = dns.ok();
+        let http = t0s.as_ref().filter(|_| settings.http.is_some()).map(|t0s| Http::load(&t0, t0s));
+        let http_refusal = http.as_ref().and_then(|loaded| loaded.as_ref().err());
+        blind_spots.extend(http_refusal.map(blind::requestless));
+        let http = http.and_then(Result::ok);
         let tiers = ["T0", "T0s"].into_iter().take(1 + usize::from(t0s.is_some()));
         let tiers = tiers.chain(dns.is_some().then_some("T0d"));
+        let tiers = tiers.chain(http.is_some().then_some("T0h"));
         let node = node::started(tiers.map(str::to_owned).collect(), blind_spots);
         let decoder = Decoder::new(node.boot, node.boot_unix_ns);
-        let rings = rings(&t0, settings, decoder)?;
+        let rings = rings(&t0, &settings, decoder)?;
         let (injector, injected) = sync_channel(INJECTED_EVENTS_MAX);
         let numbers = Numbers { boot: node.boot, next: first_number };
         let quiet = match &t0s {
@@ -213,9 +236,11 @@ impl Sensor {
             t0,
             t0s,
             dns,
+            http,
             quiet,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
+        sensor.read_http(&InterestSet::everything())?;
         if settings.is_runtime_watched {
             let runtimes = containers::watch(containers::Settings::default(), sensor.injector());
             sensor.runtimes = Some(runtimes);
@@ -243,6 +268,7 @@ impl Sensor {
         if let Some(dns) = &mut self.dns {
             dns.set_interest(wanted).map_err(SensorError::Unusable)?;
         }
+        self.read_http(wanted)?;
         if let Some(quiet) = &mut self.quiet {
             let generation = quiet.next_generation();
             let mut config = self.t0.configuration().map_err(SensorError::Unusable)?;
@@ -250,6 +276,28 @@ impl Sensor {
             self.t0.configure(&config).map_err(SensorError::Unusable)?;
         }
         Ok(())
+    }
+
+    /// Reads requests and responses where they are wanted.
+    fn read_http(&mut self, wanted: &InterestSet) -> Result<(), SensorError> {
+        match (&mut self.http, &mut self.t0s) {
+            (Some(http), Some(t0s)) => {
+                http.set_interest(wanted, t0s).map_err(SensorError::Unusable)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was made of the pieces of connections.
+    #[must_use]
+    pub fn http_counts(&self) -> http::Counts {
+        self.rings.http().counts()
+    }
+
+    /// Sockets whose first bytes were looked at for whether they speak HTTP.
+    #[must_use]
+    pub fn judged_sockets(&self) -> u64 {
+        self.http.as_ref().map_or(0, Http::judged)
     }
 
     /// Keeps opens and connects like `event` back from now on as far as `verdict` says that no rule
@@ -304,6 +352,7 @@ impl Sensor {
             tier.detach();
         }
         self.dns = None;
+        self.http = None;
         self.t0.detach();
         self.losses_told_ns = 0;
     }
@@ -417,7 +466,7 @@ impl Sensor {
     }
 }
 
-fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), SensorError> {
+fn configure(t0: &T0, hierarchy: &Hierarchy, settings: &Settings) -> Result<(), SensorError> {
     let cgroup_hierarchy = match hierarchy.controller {
         None => CGROUP_VERSION_2,
         Some(Controller::Memory) => CGROUP_MEMORY,
@@ -432,7 +481,7 @@ fn configure(t0: &T0, hierarchy: &Hierarchy, settings: Settings) -> Result<(), S
     Ok(())
 }
 
-fn rings(t0: &T0, settings: Settings, decoder: Decoder) -> Result<Rings, SensorError> {
+fn rings(t0: &T0, settings: &Settings, decoder: Decoder) -> Result<Rings, SensorError> {
     let map = |name: &str, given_bytes: u32| {
         let handle = t0.map(name).map_err(SensorError::Unusable)?;
         let fd = tier::descriptor(&handle).map_err(SensorError::Ring)?;
@@ -441,7 +490,9 @@ fn rings(t0: &T0, settings: Settings, decoder: Decoder) -> Result<Rings, SensorE
     };
     let priority = map("ring_priority", settings.priority_ring_bytes)?;
     let bulk = map("ring_bulk", settings.bulk_ring_bytes)?;
-    Ok(Rings::new(priority, bulk, decoder))
+    let stream = map("ring_stream", settings.stream_ring_bytes)?;
+    let http = Assembler::new(settings.http.clone().unwrap_or_default());
+    Ok(Rings::new(Ends { priority, bulk, stream }, decoder, http))
 }
 
 fn unnumbered(numbers: &mut Numbers, time: TimestampNs, kind: EventKind) -> Event {

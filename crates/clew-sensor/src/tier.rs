@@ -23,8 +23,8 @@ static URING_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/uring.bpf
 static TRIAL_T1_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t1.bpf.o"));
 static TRIAL_T2_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t2.bpf.o"));
 
-/// Maps that T0s uses from T0.
-const SHARED_MAPS: &[&str] =
+/// Maps that every object uses from T0.
+pub(crate) const SHARED_MAPS: &[&str] =
     &["config", "counts", "ring_priority", "ring_bulk", "ring_stream", "users", "serving"];
 
 /// Programs of T0 that are attached; the rest is run on demand.
@@ -42,6 +42,7 @@ const ON_EXEC_FAILED: &str = "on_exec_failed";
 pub(crate) struct RingSizes {
     pub(crate) priority: u32,
     pub(crate) bulk: u32,
+    pub(crate) stream: u32,
 }
 
 /// A loaded tier T0: processes and cgroups.
@@ -59,6 +60,8 @@ pub(crate) struct T0s {
     object: Object,
     compat: Result<Object, libbpf_rs::Error>,
     uring: Result<Object, libbpf_rs::Error>,
+    /// Calls that another program has first, and the table from which it leads them on.
+    taken: Option<(&'static [(u32, &'static str)], MapHandle)>,
     attached: Vec<Link>,
 }
 
@@ -70,6 +73,7 @@ impl T0 {
             match map.name().to_str() {
                 Some("ring_priority") => map.set_max_entries(sizes.priority)?,
                 Some("ring_bulk") => map.set_max_entries(sizes.bulk)?,
+                Some("ring_stream") => map.set_max_entries(sizes.stream)?,
                 _ => {}
             }
         }
@@ -129,7 +133,7 @@ impl T0s {
         let compat = load_sharing(T0C_OBJECT, &shared, shared_map)
             .and_then(|compat| lead_compat_calls(&compat_handlers, compat));
         let uring = load_sharing(URING_OBJECT, &shared, shared_map);
-        let tier = Self { object, compat, uring, attached: Vec::new() };
+        let tier = Self { object, compat, uring, taken: None, attached: Vec::new() };
         tier.set_interest(&InterestSet::everything())?;
         Ok(tier)
     }
@@ -157,17 +161,44 @@ impl T0s {
         let handlers = map(&self.object, "handlers")?;
         let interest = map(&self.object, "interest")?;
         for &(number, event_type) in syscall::REPORTED {
+            let handlers = match &self.taken {
+                Some((calls, behind)) if calls.iter().any(|call| call.0 == number) => behind,
+                _ => &handlers,
+            };
             let classes = wanted.classes(event_type);
             let payload = if wanted.has_payload(event_type) { INTEREST_PAYLOAD } else { 0 };
             let bits = (u32::from(classes.bits()) | payload).to_ne_bytes();
             interest.update(&number.to_ne_bytes(), &bits, MapFlags::ANY)?;
             let is_meant = |name: &&str| *name == ON_PRIVILEGE || !classes.is_empty();
             match handler(event_type).filter(is_meant) {
-                Some(name) => set_program(&handlers, number, &self.object, name)?,
-                None => clear_program(&handlers, number)?,
+                Some(name) => set_program(handlers, number, &self.object, name)?,
+                None => clear_program(handlers, number)?,
             }
         }
         Ok(())
+    }
+
+    /// Leads `calls` to programs of `object` first, which lead them on by its table `behind`.
+    pub(crate) fn take_first(
+        &mut self,
+        calls: &'static [(u32, &'static str)],
+        object: &Object,
+        wanted: &InterestSet,
+    ) -> Result<(), libbpf_rs::Error> {
+        self.taken = Some((calls, map(object, "behind")?));
+        self.set_interest(wanted)?;
+        let handlers = map(&self.object, "handlers")?;
+        calls.iter().try_for_each(|&(number, name)| set_program(&handlers, number, object, name))
+    }
+
+    /// Leads all calls to the handlers of this tier alone.
+    pub(crate) fn give_back(&mut self, wanted: &InterestSet) -> Result<(), libbpf_rs::Error> {
+        let Some((calls, _)) = self.taken.take() else {
+            return Ok(());
+        };
+        let handlers = map(&self.object, "handlers")?;
+        calls.iter().try_for_each(|&(number, _)| clear_program(&handlers, number))?;
+        self.set_interest(wanted)
     }
 
     /// Lets the programs run.
@@ -327,7 +358,8 @@ fn lead_compat_calls(table: &MapHandle, compat: Object) -> Result<Object, libbpf
     Ok(compat)
 }
 
-fn attach(object: &Object, name: &str) -> Result<Link, libbpf_rs::Error> {
+/// Attaches a program of that object.
+pub(crate) fn attach(object: &Object, name: &str) -> Result<Link, libbpf_rs::Error> {
     program(object, name)?.attach()
 }
 
@@ -339,7 +371,8 @@ pub(crate) fn program<'a>(
     object.progs_mut().find(|program| program.name() == name).ok_or_else(|| absent(name))
 }
 
-fn map(object: &Object, name: &str) -> Result<MapHandle, libbpf_rs::Error> {
+/// A map of that object by its own handle.
+pub(crate) fn map(object: &Object, name: &str) -> Result<MapHandle, libbpf_rs::Error> {
     let found = object.maps().find(|map| map.name() == name).ok_or_else(|| absent(name))?;
     MapHandle::try_from(&found)
 }
