@@ -9,12 +9,13 @@
 //! a line says only what its case is about.
 //!
 //! Reading order: [`events`], then `line` (one line taken apart), `world` (who is there),
-//! `programs`, `files`, `sockets`, `system`, `records` (one verb a function).
+//! `programs`, `files`, `sockets`, `requests`, `system`, `records` (one verb a function).
 
 mod files;
 mod line;
 mod programs;
 mod records;
+mod requests;
 mod sockets;
 mod system;
 mod world;
@@ -66,6 +67,8 @@ fn tell(world: &mut World, mut line: Line) -> Result<(), String> {
         "socket" => sockets::create(world, &mut line)?,
         "connect" | "accept" | "bind" | "listen" | "send" => sockets::call(world, &mut line)?,
         "dup" => sockets::dup(world, &mut line)?,
+        "request" => requests::request(world, &mut line)?,
+        "response" => requests::response(world, &mut line)?,
         "setuid" => system::set_user(world, &mut line)?,
         "setns" | "unshare" => system::change_namespaces(world, &mut line)?,
         "mount" | "umount" => system::mount(world, &mut line)?,
@@ -132,6 +135,8 @@ mod tests {
         check("listen pid=10 from=0.0.0.0:80", EventType::Listen);
         check("send pid=10 to=10.0.0.1:53 proto=udp", EventType::Sendto);
         check("dup pid=10 onto=0 to=10.0.0.1:80", EventType::Dup2);
+        check("request pid=10 target=/", EventType::HttpRequest);
+        check("request pid=10 target=/\nresponse pid=10", EventType::HttpResponse);
         check("setuid pid=10 to=0", EventType::Setuid);
         check("setns pid=10 flags=mount", EventType::Setns);
         check("unshare pid=10 flags=user", EventType::Unshare);

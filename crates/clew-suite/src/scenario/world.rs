@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clew_event::container::{CgroupEvent, ContainerEvent, Lifecycle};
+use clew_event::http::HttpEvent;
 use clew_event::kernel::NodeStarted;
 use clew_event::process::{Credentials, Executed, Forked};
 use clew_event::{
@@ -42,6 +43,8 @@ pub(super) struct World {
     ticks: u64,
     processes: BTreeMap<u32, Process>,
     containers: BTreeMap<String, Container>,
+    /// Requests without a response, by the process that read or sent them.
+    asked: BTreeMap<u32, Vec<HttpEvent>>,
 }
 
 impl World {
@@ -78,6 +81,21 @@ impl World {
         let time = TimestampNs::from_unix_ns(BOOT_UNIX_NS + self.ticks * TICK_NS);
         let id = EventId::from_kernel(BOOT, 0, self.ticks);
         self.events.push(Event { id, time, arrived: time, event_type, actor, kind });
+    }
+
+    /// The id that the next event gets.
+    pub(super) fn next_id(&self) -> EventId {
+        EventId::from_kernel(BOOT, 0, self.ticks + 1)
+    }
+
+    /// Keeps a request for its response.
+    pub(super) fn asked(&mut self, pid: u32, http: HttpEvent) {
+        self.asked.entry(pid).or_default().push(http);
+    }
+
+    /// The last request of a process that has no response yet.
+    pub(super) fn answered(&mut self, pid: u32) -> Option<HttpEvent> {
+        self.asked.get_mut(&pid)?.pop()
     }
 
     /// Adds an event that has its time and id already.
