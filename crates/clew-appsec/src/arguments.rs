@@ -99,6 +99,10 @@ impl<'a> Arguments<'a> {
             match name.as_bytes() {
                 b"cookie" => found.cookies(value.as_bytes()),
                 name if is_routine(name) => {}
+                name if is_file_name(name) => {
+                    let value = decoded(value.as_bytes(), false);
+                    found.push(Place::FileName, Cow::Borrowed(name), value);
+                }
                 name => {
                     let value = Cow::Borrowed(value.as_bytes());
                     found.push(Place::Header, Cow::Borrowed(name), value);
@@ -168,6 +172,11 @@ fn ends(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let tail = value.len() - half;
     let kept = value.iter().take(half).chain(value.iter().skip(tail));
     Cow::Owned(kept.copied().collect())
+}
+
+/// Fields in which scripts in pages send the name of a file.
+fn is_file_name(name: &[u8]) -> bool {
+    matches!(name, b"x-filename" | b"x_filename" | b"x.filename" | b"x-file-name" | b"x-file_name")
 }
 
 /// Fields whose values the client's software writes, in forms that look like nothing else.

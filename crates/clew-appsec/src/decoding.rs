@@ -159,6 +159,10 @@ mod tests {
         let depth_max = found.list.iter().map(|form| form.layers.len()).max().unwrap_or(0);
         assert_eq!(depth_max, usize::from(LAYERS_MAX));
 
+        let digits = "YWFh".repeat(layers::BASE64_BYTES_MAX / 4);
+        assert!(base64(digits.as_bytes()).is_some());
+        assert!(base64((digits + "YWFh").as_bytes()).is_none());
+
         let large = "%41&lt;\\x41".repeat(FORMS_BYTES_MAX / 10);
         let found = forms(large.as_bytes());
         let bytes: usize = found.list.iter().map(|form| form.bytes.len()).sum();

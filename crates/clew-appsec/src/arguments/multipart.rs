@@ -7,7 +7,7 @@ use super::{Arguments, Place, decoded};
 /// Most bytes of an uploaded file that are looked at: a script tells itself in its first lines.
 pub(super) const FILE_BYTES_MAX: usize = 4 << 10;
 /// Longest boundary, RFC 2046 section 5.1.1.
-const BOUNDARY_BYTES_MAX: usize = 70;
+pub(super) const BOUNDARY_BYTES_MAX: usize = 70;
 
 impl<'a> Arguments<'a> {
     pub(super) fn multipart(&mut self, kind: &[u8], body: &'a [u8]) {
@@ -30,8 +30,7 @@ impl<'a> Arguments<'a> {
         let mut rest = part.strip_prefix(b"\r\n").or(part.strip_prefix(b"\n")).unwrap_or(b"");
         let mut name: Cow<'a, [u8]> = Cow::Borrowed(b"");
         let mut is_file = false;
-        loop {
-            let Some(at) = rest.iter().position(|&byte| byte == b'\n') else { break };
+        while let Some(at) = rest.iter().position(|&byte| byte == b'\n') {
             let (line, behind) = rest.split_at(at);
             rest = behind.get(1..).unwrap_or_default();
             let line = line.trim_ascii();

@@ -2,7 +2,7 @@
 
 use clew_event::http::HttpRequest;
 
-use super::multipart::FILE_BYTES_MAX;
+use super::multipart::{BOUNDARY_BYTES_MAX, FILE_BYTES_MAX};
 use super::*;
 
 fn request(path: &str, query: &str, kind: &str, body: &[u8]) -> HttpRequest {
@@ -90,6 +90,16 @@ fn bounds_arguments_names_and_values_and_counts_the_rest() {
     file.extend(vec![b'x'; FILE_BYTES_MAX + 9]);
     let file = request("/", "", "multipart/form-data; boundary=B", &file);
     assert_eq!(Arguments::of(&file).list.last().map(|it| it.value.len()), Some(FILE_BYTES_MAX));
+
+    for (length, place) in
+        [(BOUNDARY_BYTES_MAX, Place::Part), (BOUNDARY_BYTES_MAX + 1, Place::Body)]
+    {
+        let boundary = "B".repeat(length);
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let body = format!("--{boundary}\r\nContent-Disposition: form-data; name=f\r\n\r\nx");
+        let request = request("/", "", &kind, body.as_bytes());
+        assert_eq!(Arguments::of(&request).list.last().map(|it| it.place), Some(place));
+    }
 
     let deep = "{\"a\":".repeat(json::DEPTH_MAX + 4) + "\"x\"";
     let deep = request("/", "", "application/json", deep.as_bytes());
