@@ -10,6 +10,9 @@ pub const REQUEST_BODY_BYTES_MAX: usize = 64 << 10;
 /// Most of a response's content that is kept, coded and again decoded.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 64 << 10;
 
+/// By what gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// How a content is coded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -46,6 +49,38 @@ pub(super) struct Body {
     pub(super) bytes: u64,
     coding: Coding,
     is_cut: bool,
+    messages: Option<Messages>,
+}
+
+/// Where a content of gRPC stands: each message has a byte that says whether it is coded, and four
+/// with its length, before it.
+#[derive(Debug, Default)]
+struct Messages {
+    prefix: Vec<u8>,
+    left: u32,
+}
+
+impl Messages {
+    const PREFIX_BYTES: usize = 5;
+
+    /// The next bytes that are of a message, cut off the front of `piece`; `None` at the
+    /// end.
+    fn next<'a>(&mut self, piece: &mut &'a [u8]) -> Option<&'a [u8]> {
+        while self.left == 0 {
+            let count = (Self::PREFIX_BYTES - self.prefix.len()).min(piece.len());
+            let (prefix, rest) = piece.split_at_checked(count)?;
+            *piece = rest;
+            self.prefix.extend_from_slice(prefix);
+            let [_, length @ ..] = *self.prefix.first_chunk::<{ Self::PREFIX_BYTES }>()?;
+            self.left = u32::from_be_bytes(length);
+            self.prefix.clear();
+        }
+        let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(piece.len());
+        let (message, rest) = piece.split_at_checked(count).filter(|_| 0 < count)?;
+        *piece = rest;
+        self.left -= u32::try_from(count).unwrap_or(self.left);
+        Some(message)
+    }
 }
 
 impl Body {
@@ -54,9 +89,22 @@ impl Body {
         Self { coding, ..Self::default() }
     }
 
+    /// Nothing yet, of messages of gRPC of which some are coded so.
+    pub(super) fn of_messages(coding: Coding) -> Self {
+        Self { coding, messages: Some(Messages::default()), ..Self::default() }
+    }
+
     /// Takes a piece; keeps up to `bytes_max` in all.
-    pub(super) fn push(&mut self, piece: &[u8], bytes_max: usize) {
+    pub(super) fn push(&mut self, mut piece: &[u8], bytes_max: usize) {
         self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        let Some(mut messages) = self.messages.take() else { return self.keep(piece, bytes_max) };
+        while let Some(message) = messages.next(&mut piece) {
+            self.keep(message, bytes_max);
+        }
+        self.messages = Some(messages);
+    }
+
+    fn keep(&mut self, piece: &[u8], bytes_max: usize) {
         let room = bytes_max.saturating_sub(self.kept.len());
         // Behind a gap nothing is kept: it would be taken for what followed.
         if !self.is_cut {
@@ -87,7 +135,9 @@ impl Body {
         if self.is_cut {
             flags.set(HttpFlags::BODY_CUT);
         }
-        if kept.is_empty() || self.coding == Coding::Plain {
+        // With gRPC each message says whether it is coded; gzip shows it.
+        let is_plain_message = self.messages.is_some() && !kept.starts_with(&GZIP);
+        if kept.is_empty() || self.coding == Coding::Plain || is_plain_message {
             return kept;
         }
         let plain = match self.coding {

@@ -5,6 +5,7 @@ use super::direction::{Direction, Waiting};
 use super::exchange::{About, Moment, Teller};
 use super::head;
 use super::http1::{Found, Http1, Turn};
+use super::http2::{self, Http2};
 
 /// Which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,7 @@ enum Side {
 #[derive(Debug)]
 enum Speaks {
     Http1(Box<Http1>),
+    Http2(Box<Http2>),
     /// Not HTTP, or not any more: it is left alone.
     Other,
 }
@@ -45,6 +47,7 @@ impl Connection {
     pub(super) fn buffered(&self) -> usize {
         let messages = match &self.speaks {
             Speaks::Http1(http1) => http1.buffered(),
+            Speaks::Http2(http2) => http2.buffered(),
             Speaks::Other => 0,
         };
         self.client.buffered() + self.server.buffered() + messages
@@ -147,7 +150,11 @@ impl Connection {
         }
         let mut rest = piece.bytes;
         let turn = Turn { moment: piece.moment, is_patient };
-        let found = self.feed(side, &mut rest, turn, to);
+        let mut found = self.feed(side, &mut rest, turn, to);
+        if matches!(found, Found::Http2 | Found::Upgraded) {
+            self.switch(found);
+            found = self.feed(side, &mut rest, turn, to);
+        }
         let read = u64::try_from(piece.bytes.len() - rest.len()).unwrap_or(u64::MAX);
         let (position, moved) = (piece.position + read, piece.moved - read);
         let direction = self.direction(side);
@@ -173,7 +180,14 @@ impl Connection {
     }
 
     fn feed(&mut self, side: Side, rest: &mut &[u8], mut turn: Turn, to: &mut Teller<'_>) -> Found {
-        let Speaks::Http1(http1) = &mut self.speaks else { return Found::Handed };
+        let http1 = match &mut self.speaks {
+            Speaks::Http1(http1) => http1,
+            Speaks::Http2(http2) => {
+                http2.read(side == Side::Client, rest, turn.moment, to);
+                return Found::All;
+            }
+            Speaks::Other => return Found::Handed,
+        };
         match side {
             Side::Client => http1.requests(&mut self.client.reader, rest, turn.moment, to),
             Side::Server => {
@@ -185,7 +199,17 @@ impl Connection {
 
     /// Hears that a piece begins.
     fn begin(&mut self, side: Side, piece: &Waiting<&[u8]>, to: &mut Teller<'_>) {
-        let Speaks::Http1(http1) = &mut self.speaks else { return };
+        let is_lost = self.direction(side).reader.is_lost();
+        if is_lost && !to.about.is_http && http2::is_frames(piece.bytes, piece.moved) {
+            self.speaks = Speaks::Http2(Box::new(Http2::joined()));
+        }
+        let http1 = match &mut self.speaks {
+            Speaks::Http1(http1) => http1,
+            Speaks::Http2(http2) => {
+                return http2.begin(side == Side::Client, piece.bytes, piece.moved);
+            }
+            Speaks::Other => return,
+        };
         match side {
             Side::Client => {
                 self.client.reader.begin(piece.bytes, head::is_request);
@@ -203,7 +227,11 @@ impl Connection {
     }
 
     fn gap(&mut self, side: Side, bytes: u64, moment: Moment, to: &mut Teller<'_>) {
-        let Speaks::Http1(http1) = &mut self.speaks else { return };
+        let http1 = match &mut self.speaks {
+            Speaks::Http1(http1) => http1,
+            Speaks::Http2(http2) => return http2.gap(side == Side::Client, bytes, moment, to),
+            Speaks::Other => return,
+        };
         match side {
             Side::Client => http1.request_gap(&mut self.client.reader, bytes, moment, to),
             Side::Server => http1.response_gap(&mut self.server.reader, bytes, moment, to),
@@ -213,9 +241,24 @@ impl Connection {
     /// Hears that the connection ended, or tells all that is known because it is given up.
     pub(super) fn end(&mut self, to: &mut Teller<'_>) {
         self.settle(u64::MAX, to);
-        if let Speaks::Http1(http1) = &mut self.speaks {
-            http1.end(&self.server.reader, to);
+        match &mut self.speaks {
+            Speaks::Http1(http1) => http1.end(&self.server.reader, to),
+            Speaks::Http2(http2) => http2.end(to),
+            Speaks::Other => {}
         }
+    }
+
+    /// From here on it is HTTP/2.
+    fn switch(&mut self, found: Found) {
+        let Speaks::Http1(http1) = &mut self.speaks else { return };
+        let mut http2 = match found {
+            Found::Upgraded => Http2::upgraded(http1.waiting.pop_back()),
+            _ => Http2::greeted(),
+        };
+        if found == Found::Http2 && 0 < self.server.next {
+            http2.lose_server();
+        }
+        self.speaks = Speaks::Http2(Box::new(http2));
     }
 
     /// Leaves the rest of the connection alone.
@@ -232,7 +275,9 @@ impl Connection {
         }
         let is_wrong = match self.side(piece) {
             Side::Client => head::is_response(piece.bytes),
-            Side::Server => head::is_request(piece.bytes),
+            Side::Server => {
+                head::is_request(piece.bytes) || piece.bytes.starts_with(head::HTTP2_HEAD)
+            }
         };
         if is_wrong {
             self.is_flipped = !self.is_flipped;

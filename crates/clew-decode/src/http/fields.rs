@@ -11,6 +11,7 @@ use clew_event::http::HttpFlags;
 use rustc_hash::FxHashMap;
 
 use super::head::{Field, Fields};
+use super::http2::hpack::Statics;
 
 /// Longest name or value of a field that is kept.
 pub const FIELD_BYTES_MAX: usize = 8 << 10;
@@ -41,7 +42,7 @@ pub(super) enum Kind {
     Forwarded,
     ForwardedFor,
     TraceParent,
-    GrpcStatus,
+    GrpcEncoding,
     /// By its name it may hold a credential.
     Suspect,
 }
@@ -82,8 +83,9 @@ const KNOWN: &[(&str, Kind)] = &[
     ("x-forwarded-for", Kind::ForwardedFor),
     ("traceparent", Kind::TraceParent),
     ("tracestate", Kind::Other),
-    ("grpc-status", Kind::GrpcStatus),
+    ("grpc-status", Kind::Other),
     ("grpc-message", Kind::Other),
+    ("grpc-encoding", Kind::GrpcEncoding),
     ("user-agent", Kind::Other),
     ("accept", Kind::Other),
     ("accept-encoding", Kind::Other),
@@ -163,12 +165,16 @@ pub(super) struct Sorted<'a> {
 
 /// Names that occur often, each once in memory.
 #[derive(Debug)]
-pub(super) struct Names(FxHashMap<&'static [u8], (Text, Kind)>);
+pub(super) struct Names {
+    known: FxHashMap<&'static [u8], (Text, Kind)>,
+    /// Fields that HTTP/2 knows by number.
+    pub(super) statics: Statics,
+}
 
 impl Names {
     pub(super) fn new() -> Self {
         let one = |&(name, kind): &(&'static str, Kind)| (name.as_bytes(), (name.into(), kind));
-        Self(KNOWN.iter().map(one).collect())
+        Self { known: KNOWN.iter().map(one).collect(), statics: Statics::new() }
     }
 
     /// Each field with its name in lower case and its meaning.
@@ -181,17 +187,26 @@ impl Names {
         if let Some(lower) = lower.get_mut(..field.name.len()) {
             lower.copy_from_slice(field.name);
             lower.make_ascii_lowercase();
-            if let Some((name, kind)) = self.0.get(&*lower) {
+            if let Some((name, kind)) = self.known.get(&*lower) {
                 return Sorted { kind: *kind, name: name.clone(), value: field.value };
             }
         }
         let kept = field.name.get(..FIELD_BYTES_MAX).unwrap_or(field.name);
         let name = kept.to_ascii_lowercase();
-        let is_suspect =
-            SUSPECT_WORDS.iter().any(|word| memchr::memmem::find(&name, word).is_some());
-        let kind = if is_suspect { Kind::Suspect } else { Kind::Other };
-        Sorted { kind, name: name.into(), value: field.value }
+        Sorted { kind: by_words(&name), name: name.into(), value: field.value }
     }
+
+    /// A field of HTTP/2 with its meaning; its name is in lower case already.
+    pub(super) fn known<'a>(&self, name: &Text, value: &'a [u8]) -> Sorted<'a> {
+        let known = self.known.get(name.as_bytes()).map(|(_, kind)| *kind);
+        let kind = known.unwrap_or_else(|| by_words(name.as_bytes()));
+        Sorted { kind, name: name.clone(), value: value.into() }
+    }
+}
+
+fn by_words(name: &[u8]) -> Kind {
+    let is_suspect = SUSPECT_WORDS.iter().any(|word| memchr::memmem::find(name, word).is_some());
+    if is_suspect { Kind::Suspect } else { Kind::Other }
 }
 
 /// The value of the first field of that kind; empty where there is none.

@@ -24,6 +24,8 @@ pub(super) struct Field<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a [u8],
+    /// What HTTP/2 tells of the host.
+    pub(super) authority: &'a [u8],
     pub(super) target: &'a [u8],
     pub(super) version: HttpVersion,
 }
@@ -56,7 +58,8 @@ pub(super) fn request(head: &[u8]) -> Option<(Asked<'_>, Fields<'_>)> {
     }
     let mut fields = fields(rest);
     mark_line_feed(line, &mut fields.flags);
-    Some((Asked { method, target: target.trim_ascii_end(), version }, fields))
+    let target = target.trim_ascii_end();
+    Some((Asked { method, authority: b"", target, version }, fields))
 }
 
 /// Reads the head of a response; `None` where it is none.
@@ -74,8 +77,15 @@ pub(super) fn response(head: &[u8]) -> Option<(Answered, Fields<'_>)> {
     Some((Answered { status, version }, fields))
 }
 
+/// The head by which HTTP/2 begins (RFC 9113, section 3.4), up to its empty line.
+pub(super) const HTTP2_HEAD: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
 /// True where a request may begin so, as far as can be seen.
 pub(super) fn may_be_request(bytes: &[u8]) -> bool {
+    let known = HTTP2_HEAD.len().min(bytes.len());
+    if bytes.get(..known) == HTTP2_HEAD.get(..known) {
+        return true;
+    }
     let method_end = memchr(b' ', bytes.get(..METHOD_BYTES_MAX + 1).unwrap_or(bytes));
     let method = bytes.get(..method_end.unwrap_or(bytes.len())).unwrap_or_default();
     if method_end == Some(0) || METHOD_BYTES_MAX < method.len() || !method.iter().all(is_letter) {
@@ -181,8 +191,8 @@ mod tests {
     fn a_request_is_read_as_servers_read_it() {
         let head = b"POST  /a b?c HTTP/1.0\r\nHost: x\r\nA : 1\r\n\t2\nB:\r\n\r\n";
         let (asked, found) = request(head).expect("a request");
-        let expected = Asked { method: b"POST", target: b"/a b?c", version: HttpVersion::Http10 };
-        assert_eq!(asked, expected);
+        assert_eq!((asked.method, asked.target), (&b"POST"[..], &b"/a b?c"[..]));
+        assert_eq!(asked.version, HttpVersion::Http10);
         let fields: Vec<_> = found.fields.iter().map(|it| (it.name, it.value.as_ref())).collect();
         assert_eq!(fields, [(&b"Host"[..], &b"x"[..]), (b"A", b"1 2"), (b"B", b"")]);
         assert!(found.flags.has(HttpFlags::FOLDED_FIELD));

@@ -18,9 +18,6 @@ use super::head;
 use super::message::{self, Content};
 use super::reader::{Gap, Length, Part, Reader};
 
-/// The head by which HTTP/2 begins (RFC 9113, section 3.4), up to its empty line.
-const HTTP2_HEAD: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
-
 /// What reading found of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -81,7 +78,7 @@ impl Http1 {
             let Some(part) = reader.next(input) else { break };
             match part {
                 Part::Head(bytes) => {
-                    if bytes.as_ref() == HTTP2_HEAD && !to.about.is_http {
+                    if bytes.as_ref() == head::HTTP2_HEAD && !to.about.is_http {
                         return Found::Http2;
                     }
                     if !self.ask(reader, &bytes, to) {
@@ -278,6 +275,11 @@ impl Http1 {
         }
         let declared = if content.is_chunked || is_empty { None } else { content.length };
         let body = Body::new(content.coding);
+        let is_http2 = is_handed && value(&fields, Kind::Upgrade).eq_ignore_ascii_case(b"h2c");
+        if is_http2 {
+            self.waiting.extend(exchange);
+            return Found::Upgraded;
+        }
         let mut answering = Answering { exchange, response, body, length: declared, moment };
         if !is_handed {
             self.answering = Some(answering);
@@ -285,8 +287,7 @@ impl Http1 {
         }
         answering.response.flags.set(HttpFlags::UPGRADED);
         answering.tell(to);
-        let is_http2 = value(&fields, Kind::Upgrade).eq_ignore_ascii_case(b"h2c");
-        if is_http2 { Found::Upgraded } else { Found::Handed }
+        Found::Handed
     }
 
     /// The request that a response belongs to which just began.

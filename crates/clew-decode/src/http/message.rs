@@ -116,7 +116,10 @@ pub(super) fn response(status: u16, fields: &[Sorted<'_>]) -> HttpResponse {
 
 /// Host and path of a target: `http://host/path` as proxies get it, `host:port` of `CONNECT`.
 fn authority<'a>(asked: Asked<'a>) -> (&'a [u8], &'a [u8]) {
-    if asked.version != HttpVersion::Http2 && asked.method == b"CONNECT" {
+    if asked.version == HttpVersion::Http2 {
+        return (asked.authority, asked.target);
+    }
+    if asked.method == b"CONNECT" {
         return (asked.target, b"");
     }
     let lower = asked.target.get(..8).unwrap_or(asked.target).to_ascii_lowercase();

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod http1;
+mod http2;
 mod metadata;
 mod splits;
 
