@@ -151,6 +151,10 @@ __noinline int tell(struct stream_piece *out, struct moved *call)
 	for (u32 i = 0; i < STREAM_RECORDS_MAX && call->bytes; i++) {
 		if (call->piece_told >= call->piece.iov_len)
 			next_piece(call);
+		/* A piece may be empty. */
+		if (!call->piece.iov_len && call->place < call->pieces_count &&
+		    i + 1 < STREAM_RECORDS_MAX)
+			continue;
 		u64 size = call->is_elsewhere ? 0 : call->piece.iov_len - call->piece_told;
 		size = size < call->bytes ? size : call->bytes;
 		size = size < call->copied_max ? size : call->copied_max;
