@@ -20,5 +20,4 @@ mod life;
 mod losses;
 mod privileges;
 mod sockets;
-mod tls;
 mod watch;
