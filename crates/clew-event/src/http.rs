@@ -9,6 +9,8 @@
 //! cookies and keys. Arguments and bodies are as they came, because an attack may lie in a
 //! password field; [`HttpEvent::redacted`] is what may be stored.
 
+mod redacted;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
