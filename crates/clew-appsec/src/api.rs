@@ -61,6 +61,8 @@ pub const HOSTS_PENDING_MAX: usize = 32;
 
 /// What is told of one principal is not told again for so long.
 const TOLD_NS: u64 = 3_600_000_000_000;
+/// What rises to the next of these is told again at once.
+const LEVELS: [f64; 3] = [5.0, TELLING_BITS, 12.0];
 /// So many principals who do the same make it a custom.
 const CUSTOM: u64 = 4;
 /// Hosts that a workload serves in its first exchanges are its own.
@@ -80,10 +82,18 @@ pub struct Apis {
     upstreams: Bounded<Upstream, APIS_MAX>,
     /// Who did what would start a story.
     disputed: Bounded<Seen<8>, TOLD_MAX>,
-    /// When it was told last.
-    told: Bounded<u64, TOLD_MAX>,
+    /// When it was told last, and how surprising it was.
+    told: Bounded<Told, TOLD_MAX>,
     suppressed: u64,
     hosts_dropped: u64,
+}
+
+/// What was told of one principal.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Told {
+    time_ns: u64,
+    /// How many of [`LEVELS`] it reached.
+    level: usize,
 }
 
 /// The hosts of one workload.
@@ -256,15 +266,20 @@ impl Apis {
                 is_disputed |= users.distinct() < CUSTOM;
             }
             let mut is_new = false;
-            let last_ns = self.told.or_insert_with(mix(what, read.who), || {
+            let level = LEVELS.iter().filter(|least| **least <= verdict.bits).count();
+            let now = Told { time_ns: read.time_ns, level };
+            let last = self.told.or_insert_with(mix(what, read.who), || {
                 is_new = true;
-                read.time_ns
+                now
             });
-            if !is_new && read.time_ns.saturating_sub(*last_ns) < TOLD_NS {
+            // What becomes worse is told again: the attempt that succeeds, after those that failed.
+            let is_worse = last.level < now.level;
+            let is_late = TOLD_NS <= now.time_ns.saturating_sub(last.time_ns);
+            if !is_new && !is_worse && !is_late {
                 self.suppressed = self.suppressed.saturating_add(1);
                 continue;
             }
-            *last_ns = read.time_ns;
+            *last = now;
             let method = &read.request.method;
             let name = self.endpoints.get(read.endpoint).map(Endpoint::name);
             let name = name.unwrap_or_else(|| format!("{method} {}", read.route.template()));

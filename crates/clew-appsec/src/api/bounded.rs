@@ -47,6 +47,11 @@ impl<V, const MAX: usize> Bounded<V, MAX> {
         self.entries.values().map(|(_, value)| value)
     }
 
+    #[cfg(test)]
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut().map(|(_, value)| value)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -6,7 +6,7 @@
 
 pub(super) mod authentication;
 pub(super) mod configuration;
-mod consumption;
+pub(super) mod consumption;
 pub(super) mod function;
 pub(super) mod inventory;
 pub(super) mod object;

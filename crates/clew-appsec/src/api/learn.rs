@@ -1,7 +1,7 @@
 //! Judging an exchange, and then learning from it.
 
 use super::Apis;
-use super::detect::{authentication, configuration, function, object, property};
+use super::detect::{authentication, configuration, consumption, function, object, property};
 use super::endpoint::Endpoint;
 use super::exchange::{Asked, Exchange};
 use super::habit::Habit;
@@ -38,10 +38,12 @@ impl Apis {
             *endpoint.statuses.entry(read.response.status).or_default() += 1;
         }
         let principal = self.principals.or_insert_with(read.who, Principal::default);
-        let over = principal.use_of(read.endpoint).and_then(|used| used.count(read.time_ns));
-        if let Some(over) = over {
-            endpoint.rate.add(u64::from(over.exchanges));
-            endpoint.strange.add(over.strange);
+        if let Some(used) = principal.use_of(read.endpoint) {
+            if let Some(over) = used.count(read.time_ns) {
+                endpoint.rate.add(u64::from(over.exchanges));
+                endpoint.strange.add(over.strange);
+            }
+            used.slow = used.slow.saturating_add(u32::from(consumption::is_slow(endpoint, read)));
         }
         let Some(secret) = read.sent_field(&authentication::SECRETS) else { return };
         let failed = authentication::is_failed_login(read).then(|| {
@@ -117,7 +119,9 @@ impl Apis {
         }
         if read.is_ok() {
             api.exchanges = api.exchanges.saturating_add(1);
-            api.principals.add(read.user());
+            if read.request.principal.is_some() {
+                api.principals.add(read.user());
+            }
             principal.learn(read);
             if CONFIRMED_OKS <= principal.oks {
                 self.principals.confirm(read.who);

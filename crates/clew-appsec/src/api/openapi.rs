@@ -24,8 +24,10 @@ const OWNER_OCCASIONS: u32 = 64;
 pub(super) fn document(apis: &Apis, workload: &Text, host: &Text) -> Value {
     let key = mix(hash64(workload.as_bytes()), hash64(&super::host(host.as_bytes())));
     let Some(api) = apis.apis.get(key) else { return Value::Null };
-    let mut endpoints: Vec<&Endpoint> =
-        apis.endpoints.values().filter(|endpoint| endpoint.api == key).collect();
+    let is_current = |endpoint: &&Endpoint| {
+        endpoint.api == key && apis.paths.is_current(key, endpoint.template.as_bytes())
+    };
+    let mut endpoints: Vec<&Endpoint> = apis.endpoints.values().filter(is_current).collect();
     endpoints.sort_by(|a, b| (&a.template, &a.method).cmp(&(&b.template, &b.method)));
     let last_ns = endpoints.iter().map(|endpoint| endpoint.last_ns).max().unwrap_or(0);
     let roles = roles(&endpoints, api.principals.distinct());
@@ -53,12 +55,12 @@ pub(super) fn document(apis: &Apis, workload: &Text, host: &Text) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": format!("{host} as {workload} serves it"),
+            "title": format!("{} as {} serves it", api.host, api.workload),
             "version": "learned",
             "x-clew-requests": api.exchanges,
             "x-clew-principals": api.principals.distinct(),
         },
-        "servers": [{ "url": format!("//{host}") }],
+        "servers": [{ "url": format!("//{}", api.host) }],
         "paths": paths,
     })
 }

@@ -172,6 +172,9 @@ impl Paths {
             let is_open = || self.nodes.get(route.key).is_some_and(|node| node.is_open);
             let hole = if shape.is_id() {
                 Some(shape)
+            } else if shape == Shape::Slug && is_open() {
+                // Popular ones were confirmed before the place opened.
+                Some(shape)
             } else if route.unknown.is_some() || self.nodes.get(literal).is_some() {
                 None
             } else if is_open() {
@@ -191,6 +194,25 @@ impl Paths {
             None => mix(kin, hash64(&part.value)),
         });
         route
+    }
+
+    /// Whether a template of `api` is still what paths are read as: a place that opens takes in
+    /// what were literals before.
+    pub(super) fn is_current(&self, api: u64, template: &[u8]) -> bool {
+        let mut key = api;
+        let parts = template.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+        for part in parts {
+            let shape = Shape::ALL.into_iter().find(|shape| {
+                let name = part.strip_prefix(b"{").and_then(|part| part.strip_suffix(b"}"));
+                name == Some(shape.name().as_bytes())
+            });
+            let is_open = self.nodes.get(key).is_some_and(|node| node.is_open);
+            if shape.is_none() && is_open && Shape::of(part) == Shape::Slug {
+                return false;
+            }
+            key = mix(key, shape.map_or_else(|| hash64(part), |shape| shape as u64 + 1));
+        }
+        true
     }
 
     /// Takes in a path that was answered well; `endpoint` is the template with its method, and is

@@ -48,6 +48,8 @@ pub(super) struct Use {
     pub(super) refused: u32,
     pub(super) in_sequence: u32,
     last_number: u64,
+    /// Answers that took longer than nearly all others ever did.
+    pub(super) slow: u32,
     /// Something in the running window started a story: it teaches nothing.
     pub(super) is_tainted: bool,
 }

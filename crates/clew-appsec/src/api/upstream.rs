@@ -25,6 +25,13 @@ pub(super) struct Upstream {
     fields: Seen<HARMFUL_FIELDS_MAX>,
 }
 
+#[cfg(test)]
+impl Upstream {
+    pub(super) fn fields_kept(&self) -> usize {
+        self.fields.kept().len()
+    }
+}
+
 /// Text that is code to whoever does not expect it: SQL, markup, templates, shells, look-ups.
 const HARMFUL: [&[u8]; 18] = [
     b"<script",

@@ -10,6 +10,8 @@ use super::super::verdict::{Item, Verdict, weight};
 /// Bits of what no sound application answers well, before anything is learned of it.
 const UNSIGNED_BITS: f64 = 10.0;
 const EXPIRED_BITS: f64 = 9.0;
+/// Attempts that came to something.
+const SUCCESS_WEIGHT: f64 = 1.3;
 /// Seconds by which clocks may differ.
 const LEEWAY_S: u64 = 300;
 /// Fewer accounts that failed in ten minutes are people who mistype.
@@ -136,7 +138,7 @@ pub(super) fn judge<'a>(
         rule: if is_spraying { "Passwords sprayed" } else { "Credentials stuffed" },
         techniques: if is_spraying { &["T1110.003"] } else { &["T1110.004"] },
         // That it fails is the attack; where it succeeds at last, an account is lost.
-        bits: if exchange.is_ok() { bits + 3.0 } else { bits },
+        bits: if exchange.is_ok() { bits * SUCCESS_WEIGHT } else { bits },
         sentence: format!(
             "{whose} failed for {accounts} accounts with {secrets} passwords within ten minutes{}",
             if exchange.is_ok() { ", and then succeeded" } else { "" }
