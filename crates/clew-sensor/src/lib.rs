@@ -1,10 +1,11 @@
 //! The sensor of one machine: BPF programs, process table, container runtimes.
 //!
 //! Reading order: [`sensor`] (what callers use), `tier`, `dns` and `http` (BPF objects, loaded by
-//! trial), `rings` (the ring buffers, drained in order of time), `order` (how they are merged), `losses` (every
-//! drop counted), `quiet` (what the kernel keeps back), `node`, `cgroups` and `processes` (what
-//! was there before), [`mod@probe`] (what this machine allows), `blind` (what is not seen),
-//! [`containers`] (what container runtimes tell). `sys` alone holds unsafe code.
+//! trial), `rings` (the ring buffers, drained in order of time), `order` (how they are merged),
+//! `losses` (every drop counted), `quiet` (what the kernel keeps back), `node`, `cgroups` and
+//! `processes` (what was there before), [`mod@probe`] (what this machine allows), `blind` (what is
+//! not seen), [`containers`] (what container runtimes tell), [`mod@tls`] (plain text of TLS, where
+//! it is asked for). `sys` alone holds unsafe code.
 //!
 //! Invariant: for each kind of record, offered = seen + kept back + counted as lost.
 #![deny(unsafe_code)]
@@ -24,6 +25,7 @@ mod rings;
 pub mod sensor;
 mod sys;
 mod tier;
+pub mod tls;
 
 pub use losses::Totals;
 pub use probe::{Capability, Found, is_root, probe};

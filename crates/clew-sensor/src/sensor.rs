@@ -26,6 +26,7 @@ use crate::quiet::{Quiet, Quieted};
 use crate::rings::{Clock, Ends, Rings, Wait};
 use crate::sys::Ring;
 use crate::tier::{self, RingSizes, T0, T0s};
+use crate::tls::{self, Tls};
 use crate::{blind, node, processes};
 
 /// Events of other watchers that wait for the next poll; a sender waits when there are more.
@@ -147,6 +148,7 @@ pub struct Sensor {
     t0s: Option<T0s>,
     dns: Option<Dns>,
     http: Option<Http>,
+    tls: Option<Tls>,
     quiet: Option<Quiet>,
 }
 
@@ -237,6 +239,7 @@ impl Sensor {
             t0s,
             dns,
             http,
+            tls: None,
             quiet,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
@@ -292,6 +295,26 @@ impl Sensor {
     #[must_use]
     pub fn http_counts(&self) -> http::Counts {
         self.rings.http().counts()
+    }
+
+    /// Looks into the TLS of processes that one of `selectors` means, from now on and instead of
+    /// those before; of none where there are none. Call it before the first poll: containers are
+    /// selected once their names were told.
+    ///
+    /// # Errors
+    /// Where the kernel refuses the programs; then no TLS is looked into.
+    pub fn watch_tls(&mut self, selectors: Vec<tls::Selector>) -> Result<(), SensorError> {
+        self.tls = None;
+        if !selectors.is_empty() {
+            self.tls = Some(Tls::start(&self.t0, selectors).map_err(SensorError::Unusable)?);
+        }
+        Ok(())
+    }
+
+    /// What TLS is looked into; `None` where nothing is selected.
+    #[must_use]
+    pub fn tls(&self) -> Option<tls::Status> {
+        self.tls.as_ref().map(Tls::status)
     }
 
     /// Sockets whose first bytes were looked at for whether they speak HTTP.
@@ -353,6 +376,7 @@ impl Sensor {
         }
         self.dns = None;
         self.http = None;
+        self.tls = None;
         self.t0.detach();
         self.losses_told_ns = 0;
     }
@@ -392,6 +416,9 @@ impl Sensor {
                 event.id = self.numbers.next();
             }
             event.arrived = self.clock.unix();
+            if let Some(tls) = &self.tls {
+                tls.hear(&event);
+            }
             events.push(event);
         }
     }

@@ -20,4 +20,5 @@ mod life;
 mod losses;
 mod privileges;
 mod sockets;
+mod tls;
 mod watch;
