@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::Key;
 use crate::known::Known;
-use crate::tie::{Ancestor, CAUSAL_BITS, Tie, Via, is_about_start};
+use crate::tie::{Ancestor, CAUSAL_BITS, Tie, Via, by_request, is_about_start};
 use crate::trail::{Handle, Moment, Trail, Visit};
 
 /// One finding in its place.
@@ -150,14 +150,37 @@ impl Forest {
         }
     }
 
-    /// The earlier finding that is the nearest and latest cause of this one by the process tree;
-    /// where only a common ancestor ties them, the first one below it.
+    /// The earlier finding that is the cause of this one: by the process tree, or else by the
+    /// request that both are of.
     pub(crate) fn cause_of(
         &self,
         finding: &Finding,
         known: &Known,
         horizon: Duration,
     ) -> Option<Tie> {
+        self.ancestor_of(finding, known, horizon).or_else(|| self.request_of(finding, horizon))
+    }
+
+    /// The first finding of the request that this one is of.
+    fn request_of(&self, finding: &Finding, horizon: Duration) -> Option<Tie> {
+        let request = finding.subject.request.as_ref()?;
+        let trail = self.trails.get(&Key::request(finding)?)?;
+        let near = trail.before((finding.time, finding.id));
+        let near = near.take_while(|visit| finding.time.since(visit.at.0) <= horizon);
+        let ties = near.filter_map(|visit| {
+            let other = self.nodes.get(&visit.node)?.finding.subject.request.as_ref()?;
+            let probability = request.probability * other.probability;
+            let (class, bits) = by_request(probability)?;
+            let millionths = millionths(probability);
+            let via = Via::Request { exchange: request.exchange, millionths };
+            Some(Tie { to: visit.node, class, bits, via })
+        });
+        ties.last()
+    }
+
+    /// The nearest and latest cause by the process tree; where only a common ancestor ties the two
+    /// findings, the first one below it.
+    fn ancestor_of(&self, finding: &Finding, known: &Known, horizon: Duration) -> Option<Tie> {
         let container = finding.subject.container.as_ref();
         let lineage = &finding.subject.lineage;
         lineage.iter().enumerate().find_map(|(here, facts)| {
@@ -203,8 +226,9 @@ impl Forest {
     pub(crate) fn later_kin(&self, handle: Handle) -> BTreeSet<Handle> {
         let mut kin = BTreeSet::new();
         let Some(node) = self.nodes.get(&handle) else { return kin };
-        for facts in &node.finding.subject.lineage {
-            let Some(trail) = self.trails.get(&Key::process(facts.key)) else { continue };
+        let lineage = node.finding.subject.lineage.iter().map(|facts| Key::process(facts.key));
+        for key in lineage.chain(Key::request(&node.finding)) {
+            let Some(trail) = self.trails.get(&key) else { continue };
             for visit in trail.after(node.at()) {
                 if kin.len() < Self::KIN_MAX {
                     kin.insert(visit.node);
@@ -275,6 +299,15 @@ impl Forest {
     }
 }
 
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a probability lies between 0 and 1"
+)]
+fn millionths(probability: f64) -> u32 {
+    (probability * 1e6).round() as u32
+}
+
 /// The trails that a finding is part of, and how.
 fn places(finding: &Finding) -> Vec<(Key, u8)> {
     let lineage = finding.subject.lineage.iter().enumerate();
@@ -282,7 +315,9 @@ fn places(finding: &Finding) -> Vec<(Key, u8)> {
         (Key::process(facts.key), u8::try_from(generation).unwrap_or(u8::MAX))
     });
     let rule = (Key::rule(finding), 1);
-    processes.chain(file_places(finding).into_iter().flatten()).chain([rule]).collect()
+    let request = Key::request(finding).map(|key| (key, 0));
+    let files = file_places(finding).into_iter().flatten();
+    processes.chain(files).chain(request).chain([rule]).collect()
 }
 
 /// The file that its process runs, if that was dropped, and the file that it touched.

@@ -25,6 +25,8 @@ pub(crate) enum KeyKind {
     Rule = 6,
     /// A rule, a process and a minute, in which more of the same counts once.
     Minute = 7,
+    /// A request: findings in it and of its effects.
+    Request = 8,
 }
 
 /// The name of one value.
@@ -46,6 +48,12 @@ impl Key {
 
     pub(crate) fn process(process: ProcessKey) -> Self {
         Self::of(KeyKind::Process, &[&process_bytes(process)])
+    }
+
+    /// The request that the finding is about, or is an effect of.
+    pub(crate) fn request(finding: &Finding) -> Option<Self> {
+        let exchange = finding.subject.request.as_ref()?.exchange;
+        Some(Self::of(KeyKind::Request, &[&exchange.0.to_le_bytes()]))
     }
 
     /// The file `path` where the finding happened; `None` where there is none.
@@ -84,7 +92,10 @@ impl Key {
             None => scope(finding),
         };
         let minute = (finding.time.unix_ns() / NS_PER_MINUTE).to_le_bytes();
-        Self::of(KeyKind::Minute, &[&actor, finding.rule.as_bytes(), &minute])
+        // What one request did is not told by what another did.
+        let request = finding.subject.request.as_ref();
+        let exchange = request.map_or([0; 16], |request| request.exchange.0.to_le_bytes());
+        Self::of(KeyKind::Minute, &[&actor, finding.rule.as_bytes(), &minute, &exchange])
     }
 }
 

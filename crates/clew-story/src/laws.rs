@@ -72,7 +72,9 @@ fn history() -> impl Strategy<Value = History> {
     let honest = proptest::collection::vec(0_u64..3_000_000, 0..12);
     let alone = proptest::collection::vec((0_u64..3_000_000, 0_u8..4), 0..4);
     let carried = proptest::collection::vec((0_u64..3_000_000, 1_u64..900_000, 0_u8..2), 0..3);
-    (attacks, honest, alone, carried).prop_map(|(attacks, honest, alone, carried)| {
+    let asked = proptest::collection::vec((0_u64..3_000_000, 0_u128..4, 0_u8..8, 1_u32..4), 0..8);
+    let all = (attacks, honest, alone, carried, asked);
+    all.prop_map(|(attacks, honest, alone, carried, asked)| {
         let mut findings = Vec::new();
         let mut pid = 1_000;
         let mut next = || {
@@ -95,6 +97,15 @@ fn history() -> impl Strategy<Value = History> {
         for (ms, later, file) in carried {
             findings.extend(carry(&format!("/tmp/{file}"), [next(), next()], [ms, ms + later]));
         }
+        findings.extend(asked.into_iter().map(|(ms, exchange, what, pid)| {
+            let sample = Sample::new(&format!("request_{what}"), 1);
+            let sample = sample.lineage(&[process(pid, "app", "app", 0)]).at(ms);
+            let probability = [1.0, 0.8, 0.3][usize::from(what) % 3];
+            match what {
+                0 | 1 => sample.payload(exchange).finding(),
+                _ => sample.request(exchange, probability).finding(),
+            }
+        }));
         findings.sort_by_key(|finding| (finding.time, finding.id));
         History(findings)
     })

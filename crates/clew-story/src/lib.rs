@@ -25,6 +25,8 @@ mod line;
 mod lines;
 mod narrative;
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod scenario;

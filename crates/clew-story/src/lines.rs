@@ -124,6 +124,8 @@ impl Lines {
         if meets_others {
             roots.insert(root);
             roots.extend(self.register(root));
+        } else {
+            roots.extend(self.later_lines(handle, root));
         }
         roots.extend(self.file_lines(handle, root));
         self.meet_all(roots, by, &mut change);
@@ -193,6 +195,20 @@ impl Lines {
             }
         }
         later
+    }
+
+    /// Lines that share a value with this one and began after one of its findings, which may be the
+    /// nearest to them.
+    fn later_lines(&self, handle: Handle, root: Handle) -> BTreeSet<Handle> {
+        let line = self.lines.get(&root).filter(|line| line.is_seeded());
+        let (Some(line), Some(node)) = (line, self.forest.node(handle)) else {
+            return BTreeSet::new();
+        };
+        let trails = line.keys.iter().filter_map(|(key, _)| self.forest.trail(*key));
+        trails
+            .flat_map(|trail| trail.after(node.at()).take(Forest::KIN_MAX))
+            .map(|visit| visit.node)
+            .collect()
     }
 
     /// Takes a line from its values; gives the later lines there.

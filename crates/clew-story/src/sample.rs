@@ -1,6 +1,6 @@
 //! Findings to test with: a web server in a container, the shells below it and what they run.
 
-use clew_event::finding::{ContainerFacts, ProcessFacts, Subject};
+use clew_event::finding::{ContainerFacts, ProcessFacts, RequestFacts, Subject};
 use clew_event::{
     BootId, ContainerId, EventId, Finding, FindingId, Priority, ProcessKey, TimestampNs,
 };
@@ -113,6 +113,26 @@ impl Sample {
     pub(crate) fn peer(mut self, peer: &str) -> Self {
         self.0.subject.peer = peer.into();
         self
+    }
+
+    /// Of the request that event `number` told, with that probability.
+    pub(crate) fn request(mut self, number: u128, probability: f64) -> Self {
+        self.0.subject.request = Some(Box::new(RequestFacts {
+            exchange: EventId(number),
+            method: "GET".into(),
+            target: format!("/ping?host={number}").into(),
+            client: "198.51.100.7".into(),
+            probability,
+            ..RequestFacts::default()
+        }));
+        self
+    }
+
+    /// A payload in the request itself, which starts no story.
+    pub(crate) fn payload(mut self, number: u128) -> Self {
+        self.0.events = vec![EventId(number)];
+        self.0.source = "http".into();
+        self.priority(Priority::Notice).request(number, 1.0)
     }
 
     /// The finding, with an id made from rule, process and time.

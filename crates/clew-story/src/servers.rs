@@ -1,4 +1,4 @@
-//! Remembers which processes take connections, and so act for many.
+//! Remembers which processes take connections or requests, and so act for many.
 //!
 //! What descends from a server does not belong together on that account: the shell of an honest
 //! request has the same parent as the shell of an attack. A process that takes a new program is a
@@ -10,7 +10,7 @@ use clew_event::socket::SocketOperation;
 use clew_event::{Event, EventKind, ProcessKey};
 use serde::{Deserialize, Serialize};
 
-/// Processes that listen or have accepted a connection.
+/// Processes that listen, have accepted a connection or have read a request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "VecDeque<ProcessKey>", into = "VecDeque<ProcessKey>")]
 pub(crate) struct Servers {
@@ -46,6 +46,7 @@ impl Servers {
             {
                 self.insert(actor.process);
             }
+            EventKind::Http(http) if http.is_inbound => self.insert(actor.process),
             EventKind::Executed(_) => self.remove(actor.process),
             _ => {}
         }

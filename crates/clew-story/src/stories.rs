@@ -82,7 +82,7 @@ impl Told {
 
 impl Stories {
     /// Values by which findings may find one another, per finding held; a finding has 16
-    /// ancestors, two files and a rule, and a line [`crate::line::Line::KEYS_MAX`] values more.
+    /// ancestors, two files, a request and a rule, and a line [`crate::line::Line::KEYS_MAX`] values more.
     const TRAILS_PER_FINDING_MAX: usize = 32;
 
     /// No findings yet.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clew_event::finding::{ProcessFacts, RequestFacts};
 use clew_event::story::{Edge, Impact, Root, Severity, Step};
 use clew_event::{BootId, EventId, Finding, FindingId, ProcessKey, Story, StoryId, TimestampNs};
 
@@ -192,8 +193,32 @@ fn origin(root: &Node, scene: &Scene) -> (Root, Option<ProcessKey>) {
             words::process(parent)
         ),
     };
+    let sentence = match finding.subject.request.as_deref() {
+        Some(request) if 0.5 < request.probability => asked(request, finding, &sentence, process),
+        Some(_) | None => sentence,
+    };
     let process = process.map(|process| process.key);
     (Root { finding: finding.id, process, sentence }, parent.map(|parent| parent.key))
+}
+
+/// How a story began that began with a request: who asked what, and of a finding about its effect
+/// what came of it.
+fn asked(
+    request: &RequestFacts,
+    finding: &Finding,
+    effect: &str,
+    process: Option<&ProcessFacts>,
+) -> String {
+    let who = match request.client.is_empty() {
+        true => "A request".to_owned(),
+        false => format!("A request from {}", words::quoted(&request.client)),
+    };
+    let asked = format!("{who} asked {} ({})", words::request(request), request.exchange);
+    if finding.events.first() != Some(&request.exchange) {
+        return format!("{asked}. {effect}");
+    }
+    let of = process.map_or_else(String::new, |process| format!(" of {}", words::process(process)));
+    format!("{asked}{of} {}.", words::place(finding))
 }
 
 /// Generations from the root finding's process up to the topmost that ties its line together.
@@ -202,7 +227,7 @@ fn common_ancestor(root: &Node, scene: &Scene) -> usize {
         let tie = scene.forest.node(member)?.parent.as_ref()?;
         match tie.via {
             Via::Process { ancestor, .. } => Some(ancestor),
-            Via::File { .. } | Via::Shared { .. } => None,
+            Via::Request { .. } | Via::File { .. } | Via::Shared { .. } => None,
         }
     });
     let ancestors: BTreeSet<ProcessKey> = ties.collect();
@@ -236,13 +261,16 @@ fn edge(forest: &Forest, node: &Node, tie: &Tie) -> Option<Edge> {
     });
     let own = [&node.finding, &earlier.finding].into_iter().flat_map(|f| f.events.first().copied());
     let mut events: Vec<EventId> = own.collect();
-    if tie.via.is_lineage() {
-        events.extend(starts);
+    match tie.via {
+        Via::Process { .. } => events.extend(starts),
+        Via::Request { exchange, .. } => events.push(exchange),
+        Via::File { .. } | Via::Shared { .. } => {}
     }
     let mut seen = BTreeSet::new();
     events.retain(|event| seen.insert(*event));
     let sentence = match tie.via {
         Via::Process { here, there, .. } => lineage_sentence(node, earlier, here, there),
+        Via::Request { millionths, .. } => request_sentence(node, millionths),
         Via::File { touched, ran } => file_sentence(forest, touched, ran),
         Via::Shared { value, per_day } => shared_sentence(node, earlier, value, per_day),
     };
@@ -268,6 +296,18 @@ fn lineage_sentence(node: &Node, earlier: &Node, here: u8, there: u8) -> String 
         (0, _) => format!("{other_name} descends from {own_name}."),
         (1, 1) => format!("{ancestor_name} started both {other_name} and {own_name}."),
         _ => format!("{other_name} and {own_name} both descend from {ancestor_name}."),
+    }
+}
+
+fn request_sentence(node: &Node, millionths: u32) -> String {
+    let request = node.finding.subject.request.as_deref();
+    let request = request.map(words::request).unwrap_or_default();
+    match millionths {
+        1_000_000 => format!("Both are of the request {request}."),
+        _ => {
+            let percent = f64::from(millionths) / 10_000.0;
+            format!("Both are of the request {request} with a probability of {percent:.0} %.")
+        }
     }
 }
 

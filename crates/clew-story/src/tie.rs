@@ -1,12 +1,13 @@
 //! Why two findings belong together, and how many bits that is worth.
 //!
-//! Causal ties (class C, 20 bits) come from the process tree and from a file that one process
-//! handled and another ran. What two findings merely share (class I) is weighed against how often
+//! Causal ties (class C, 20 bits) come from the process tree, from a request that both are of, and
+//! from a file that one process handled and another ran. Where it is only likely that both are of
+//! one request, the tie has the bits of those odds (class S). What two findings merely share (class I) is weighed against how often
 //! unrelated findings meet at that very value (see [`price`]).
 
 use clew_event::finding::ProcessFacts;
 use clew_event::story::EdgeClass;
-use clew_event::{Finding, ProcessKey, TimestampNs};
+use clew_event::{EventId, Finding, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::trail::{Handle, rate_per_second};
@@ -32,6 +33,8 @@ pub(crate) struct Tie {
 pub(crate) enum Via {
     /// A process: `here` generations above the later finding's, `there` above the earlier's.
     Process { ancestor: ProcessKey, here: u8, there: u8 },
+    /// The request that both are of, with how likely that is in millionths.
+    Request { exchange: EventId, millionths: u32 },
     /// A file that one finding's process handled and the other's ran.
     File { touched: Handle, ran: Handle },
     /// A value whose coincidences come `per_day`.
@@ -52,7 +55,7 @@ pub(crate) enum Shared {
 impl Via {
     /// True within one line of causes; false between two lines.
     pub(crate) const fn is_lineage(&self) -> bool {
-        matches!(self, Self::Process { .. })
+        matches!(self, Self::Process { .. } | Self::Request { .. })
     }
 }
 
@@ -128,6 +131,19 @@ impl Ancestor<'_> {
     }
 }
 
+/// Probability from which a request ties causally.
+const CERTAIN: f64 = 0.9;
+
+/// The class and bits of a tie by one request, where both findings are of it with this
+/// probability; `None` where that is not more likely than not.
+pub(crate) fn by_request(probability: f64) -> Option<(EdgeClass, f64)> {
+    if CERTAIN <= probability {
+        return Some((EdgeClass::C, CAUSAL_BITS));
+    }
+    let bits = (probability / (1.0 - probability)).log2();
+    (0.5 < probability).then_some((EdgeClass::S, (bits * 100.0).round() / 100.0))
+}
+
 /// True where the finding is about the very start of its process's program.
 pub(crate) fn is_about_start(finding: &Finding) -> bool {
     let executed_by = finding.subject.lineage.first().and_then(|process| process.executed_by);
@@ -182,6 +198,20 @@ mod tests {
         let (last, over) = (second(ERRAND_SECONDS_MAX), second(ERRAND_SECONDS_MAX + 1));
         assert!(ancestor(1, 1).is_cause(at(0), last));
         assert!(!ancestor(1, 1).is_cause(at(0), over));
+    }
+
+    #[test]
+    fn a_request_ties_by_how_likely_both_are_of_it() {
+        let check = |probability, class, least: f64, most: f64| {
+            let (found, bits) = by_request(probability).unwrap();
+            assert_eq!(found, class);
+            assert!(least <= bits && bits <= most, "{bits} bits");
+        };
+        check(1.0, EdgeClass::C, 20.0, 20.0);
+        check(0.9, EdgeClass::C, 20.0, 20.0);
+        check(0.8, EdgeClass::S, 2.0, 2.0);
+        assert_eq!(by_request(0.5), None);
+        assert_eq!(by_request(0.02), None);
     }
 
     #[test]

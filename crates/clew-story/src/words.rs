@@ -1,6 +1,6 @@
 //! How processes, files and times are named in sentences: escaped, quoted and bounded.
 
-use clew_event::finding::ProcessFacts;
+use clew_event::finding::{ProcessFacts, RequestFacts};
 use clew_event::text::escaped;
 use clew_event::{Finding, Text};
 
@@ -40,6 +40,12 @@ pub(crate) fn command(facts: &ProcessFacts) -> String {
     }
     let line = short(&facts.command_line.to_string(), COMMAND_MAX);
     format!("`{line}` (pid {})", facts.key.pid)
+}
+
+/// `` `GET /ping?host=x` ``
+pub(crate) fn request(facts: &RequestFacts) -> String {
+    let asked = [facts.method.as_bytes(), facts.target.as_bytes()].join(&b' ');
+    format!("`{}`", short(&escaped(&asked), COMMAND_MAX))
 }
 
 /// `` in container `shop` (image `shop:1`) on node `n4` ``

@@ -1,0 +1,120 @@
+//! Findings of one request are one story, which begins with it.
+
+use clew_event::finding::ProcessFacts;
+use clew_event::http::HttpEvent;
+use clew_event::story::EdgeClass;
+use clew_event::{Actor, Event, EventId, EventKind, EventType, Finding, Story};
+
+use crate::sample::{Sample, at_ms, process};
+use crate::{Settings, Stories};
+
+fn app() -> ProcessFacts {
+    process(12, "app", "app", 0)
+}
+
+/// A server, as it reads a request.
+fn served() -> Event {
+    let http = HttpEvent { is_inbound: true, ..HttpEvent::default() };
+    Event {
+        id: EventId(1),
+        time: at_ms(0),
+        arrived: at_ms(0),
+        event_type: EventType::HttpRequest,
+        actor: Some(Actor { process: app().key, ..Actor::default() }),
+        kind: EventKind::Http(Box::new(http)),
+    }
+}
+
+fn payload(exchange: u128, ms: u64) -> Finding {
+    let sample = Sample::new("command injection in a request", 1).lineage(&[app()]).at(ms);
+    sample.payload(exchange).finding()
+}
+
+/// A file that the server itself opened while it handled a request.
+fn effect(rule: &str, exchange: u128, probability: f64, ms: u64) -> Finding {
+    let sample = Sample::new(rule, 1).priority(clew_event::Priority::Critical);
+    sample.lineage(&[app()]).at(ms).request(exchange, probability).finding()
+}
+
+/// The last revision of each story, the earliest told first.
+fn told(findings: &[Finding]) -> Vec<Story> {
+    let mut stories = Stories::new(Settings::default());
+    stories.observe(&served());
+    let mut revisions: Vec<Story> = Vec::new();
+    for finding in findings {
+        stories.join(finding, &mut revisions);
+    }
+    let mut last: Vec<Story> = Vec::new();
+    for story in revisions {
+        last.retain(|other| other.id != story.id);
+        last.push(story);
+    }
+    last
+}
+
+fn rules(story: &Story) -> Vec<&str> {
+    story.steps.iter().map(|step| step.rule.as_str()).collect()
+}
+
+#[test]
+fn an_effect_makes_a_story_that_begins_with_its_request_and_holds_no_other() {
+    let findings = [
+        payload(101, 0),
+        payload(102, 1),
+        effect("password file read", 102, 1.0, 5),
+        payload(103, 6),
+    ];
+    let stories = told(&findings);
+    let [story] = stories.as_slice() else { panic!("{stories:?}") };
+    assert_eq!(rules(story), ["command injection in a request", "password file read"]);
+    let edge = story.steps[1].edge.as_ref().unwrap();
+    assert_eq!(
+        (edge.class, edge.sentence.as_str()),
+        (EdgeClass::C, "Both are of the request `GET /ping?host=102`.")
+    );
+    assert_eq!(
+        story.root.sentence,
+        "A request from `198.51.100.7` asked `GET /ping?host=102` \
+         (e-00000000000000000000000000000066) of `app` (pid 12) in container `shop` (image `shop:1`) \
+         on node `n4`."
+    );
+    assert!(story.narrative.contains(&story.root.sentence));
+}
+
+#[test]
+fn payloads_alone_are_no_story_however_many() {
+    let findings: Vec<_> = (0..200).map(|n| payload(100 + n, u64::try_from(n).unwrap())).collect();
+    assert_eq!(told(&findings), []);
+}
+
+#[test]
+fn an_effect_of_a_request_that_was_not_found_begins_with_it_too() {
+    let stories = told(&[effect("password file read", 7, 1.0, 5)]);
+    let [story] = stories.as_slice() else { panic!("{stories:?}") };
+    let sentence = &story.root.sentence;
+    assert!(sentence.starts_with("A request from `198.51.100.7` asked `GET /ping?host=7`"));
+    assert!(sentence.contains("`app` (pid 12) ran in container `shop`"), "{sentence}");
+}
+
+#[test]
+fn a_likely_request_ties_by_its_odds_and_an_unlikely_one_does_not() {
+    let stories = told(&[payload(9, 0), effect("read", 9, 0.8, 5)]);
+    let edge = stories[0].steps[1].edge.as_ref().unwrap();
+    assert_eq!(edge.class, EdgeClass::S);
+    assert!((edge.bits - 2.0).abs() < 1e-9, "{}", edge.bits);
+    assert!(edge.sentence.ends_with("with a probability of 80 %."), "{}", edge.sentence);
+    let stories = told(&[payload(9, 0), effect("read", 9, 0.3, 5)]);
+    assert_eq!(rules(&stories[0]), ["read"]);
+    assert!(!stories[0].root.sentence.contains("request"), "{}", stories[0].root.sentence);
+}
+
+#[test]
+fn effects_of_one_request_in_several_processes_are_one_story() {
+    let other = process(77, "worker", "worker", 0);
+    let sample = Sample::new("metadata asked", 1).priority(clew_event::Priority::Critical);
+    let far = sample.lineage(&[other]).container("other").at(9).request(5, 1.0).finding();
+    let findings = [far, effect("read", 5, 1.0, 7), payload(5, 0)];
+    let stories = told(&findings);
+    let [story] = stories.as_slice() else { panic!("{stories:?}") };
+    assert_eq!(rules(story), ["command injection in a request", "read", "metadata asked"]);
+}
