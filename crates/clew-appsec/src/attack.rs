@@ -77,7 +77,9 @@ impl Attacks {
         message::judge(request, &arguments, hits);
         for argument in &arguments.list {
             let (place, name) = (argument.place, argument.name.as_ref());
-            if place != Place::Header && !is_identifier(name) {
+            // Names in a document are its author's; those of a query are the client's.
+            let has_name = !matches!(place, Place::Header | Place::Xml);
+            if has_name && (argument.value.is_empty() || !is_identifier(name)) {
                 self.value(place, b"", name, hits);
             }
             self.value(place, name, &argument.value, hits);

@@ -28,6 +28,7 @@ fn classes(rule: u64) -> &'static [Class] {
         930_000..=930_999 => &[Class::Traversal],
         931_000..=931_999 => &[Class::Inclusion, Class::ServerRequest],
         932_300..=932_321 => &[Class::Mail],
+        932_160 | 932_161 => &[Class::Command, Class::Traversal],
         932_180 => &[Class::Command, Class::Upload],
         932_000..=932_999 => &[Class::Command],
         933_000..=933_999 | 9_330_000..=9_339_999 => &[Class::Php, Class::Upload],
@@ -51,7 +52,9 @@ fn skipped(rule: u64, is_positive: bool) -> Option<&'static str> {
         920_000..=920_999 | 921_180 | 921_220 | 921_421 | 921_422 | 922_000..=922_999 => {
             Some("policy: form of messages")
         }
-        932_301 | 932_321 | 933_161 | 942_420 | 942_421 | 942_460 => Some("paranoia above 2"),
+        932_301 | 932_321 | 933_161 | 944_300 | 942_420 | 942_421 | 942_460 => {
+            Some("paranoia above 2")
+        }
         959_100 => Some("a sum of other rules"),
         955_000..=955_999 if !is_positive => Some("response"),
         _ => None,

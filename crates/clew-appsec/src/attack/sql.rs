@@ -113,7 +113,9 @@ impl Scan<'_> {
             Kind::Compare | Kind::CompareWord | Kind::Arithmetic | Kind::Not => {
                 self.quoted_operand(next)
             }
-            Kind::Union => Some((2.5, at, "joins another query")),
+            Kind::Union if matches!(self.kind(next), Kind::Select | Kind::All | Kind::Open) => {
+                Some((2.5, next, "joins another query"))
+            }
             Kind::Verb if self.kind(next) != Kind::End => self.quoted_verb(at),
             Kind::Tail => match self.kind(next) {
                 Kind::By => Some((2.5, next, "closes a quote and adds a clause")),
@@ -149,9 +151,9 @@ impl Scan<'_> {
         let says = "closes a quote and adds a condition";
         let next = at + 1;
         match self.kind(at) {
-            Kind::OpenText => Some((3.0, at, says)),
+            Kind::OpenText if self.reopens(at) => Some((3.0, at, says)),
             Kind::Text | Kind::Number | Kind::Constant | Kind::Variable => match self.kind(next) {
-                Kind::Name | Kind::Other | Kind::From | Kind::Where => None,
+                Kind::Name | Kind::Other | Kind::From | Kind::Where | Kind::OpenText => None,
                 _ => Some((3.5, next, says)),
             },
             Kind::Function | Kind::Select => Some((3.5, next, says)),
@@ -184,10 +186,12 @@ impl Scan<'_> {
         let says = "closes a quote and goes on with an operator";
         let next = at + 1;
         match self.kind(at) {
-            Kind::OpenText => Some((2.5, at, says)),
+            Kind::OpenText if self.reopens(at) => Some((2.5, at, says)),
+            Kind::Comment if from == at && self.cuts(at) => Some((2.0, at, says)),
             Kind::Function | Kind::Select => Some((3.0, next, says)),
             Kind::Text | Kind::Number | Kind::Constant | Kind::Name => match self.kind(next) {
-                Kind::Comment | Kind::OpenText if self.cuts(next) => Some((2.5, next, says)),
+                Kind::Comment if self.cuts(next) => Some((2.5, next, says)),
+                Kind::Semicolon if self.kind(at) == Kind::Number => Some((2.0, next, says)),
                 Kind::Compare | Kind::Pipes if self.kind(at) != Kind::Name => {
                     Some((2.5, next, says))
                 }
@@ -197,15 +201,23 @@ impl Scan<'_> {
         }
     }
 
+    /// A string of the same quote, which the application's own will close; not a quoted word.
+    fn reopens(&self, at: usize) -> bool {
+        match self.text(at) {
+            [quote, first, ..] => {
+                Some(*quote) == self.quoting.byte() && !b" +&\t'\"".contains(first)
+            }
+            _ => false,
+        }
+    }
+
     /// A comment that cuts off what the application puts behind it, not a dash in a sentence.
     fn cuts(&self, at: usize) -> bool {
-        if self.kind(at) == Kind::OpenText {
-            return true;
-        }
         let text = self.text(at);
-        let behind = text.trim_ascii_start().trim_start_matches_dashes();
-        let words = behind.split(u8::is_ascii_whitespace).filter(|it| !it.is_empty()).count();
-        words < 3
+        let most = if text.starts_with(b"#") { 0 } else { 2 };
+        let lead = text.iter().take_while(|it| b"-#/*+ ".contains(it)).count();
+        let behind = text.get(lead..).unwrap_or_default();
+        behind.split(u8::is_ascii_whitespace).filter(|it| !it.is_empty()).count() <= most
     }
 
     fn union(&self, at: usize) -> Verdict {
@@ -400,6 +412,9 @@ impl Scan<'_> {
                 (!is_fraction).then_some((2.0, from + 2, says))
             }
             (Constant, End) if before == Number => Some((2.0, from, says)),
+            (Kind::Comment, _) if matches!(before, Text | Number) && self.cuts(from) => {
+                Some((2.0, from, says))
+            }
             _ => None,
         }
     }
@@ -502,16 +517,5 @@ impl Scan<'_> {
             && 1 < at
             && matches!(self.kind(at - 2), Kind::Number | Kind::Text | Kind::Close);
         is_operand.then_some((2.0, at + 1, "calls a function of a database"))
-    }
-}
-
-trait Dashes {
-    fn trim_start_matches_dashes(&self) -> &[u8];
-}
-
-impl Dashes for [u8] {
-    fn trim_start_matches_dashes(&self) -> &[u8] {
-        let count = self.iter().take_while(|it| b"-#/*+ ".contains(it)).count();
-        self.get(count..).unwrap_or_default()
     }
 }

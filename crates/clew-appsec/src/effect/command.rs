@@ -18,7 +18,7 @@ pub(super) const SCRIPT_BYTES_MAX: usize = 16 << 10;
 /// Most commands that a piece is split into.
 pub(super) const COMMANDS_MAX: usize = 32;
 /// Most bytes of a command that are told.
-const SHOWN_BYTES_MAX: usize = 96;
+pub(super) const SHOWN_BYTES_MAX: usize = 96;
 
 const SHELLS: &[&[u8]] =
     &[b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"csh", b"tcsh", b"busybox", b"fish"];

@@ -19,7 +19,7 @@ pub(super) const METADATA_BITS: f64 = 15.0;
 /// Most addresses that are read in one value.
 pub(super) const HOSTS_MAX: usize = 16;
 /// Longest host name, RFC 1035.
-const HOST_BYTES_MAX: usize = 253;
+pub(super) const HOST_BYTES_MAX: usize = 253;
 
 /// A host that an argument names.
 #[derive(Clone, Debug, PartialEq, Eq)]

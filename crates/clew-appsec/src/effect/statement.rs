@@ -16,7 +16,7 @@ pub(super) const PIECE_BYTES_MIN: usize = 3;
 /// Longest statement that is read.
 pub(super) const STATEMENT_BYTES_MAX: usize = 64 << 10;
 /// Most bytes of a statement that are told.
-const SHOWN_BYTES_MAX: usize = 96;
+pub(super) const SHOWN_BYTES_MAX: usize = 96;
 
 pub(super) fn judge(statement: &[u8], system: &str, request: &HttpRequest) -> Option<Proof> {
     let statement = statement.get(..STATEMENT_BYTES_MAX.min(statement.len()))?;

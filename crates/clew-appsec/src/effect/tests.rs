@@ -188,3 +188,28 @@ fn reads_scripts_statements_and_pieces_to_their_bounds_only() {
     let far = "a;".repeat(command::COMMANDS_MAX);
     assert_eq!(ran(&["id"], &format!("q={far}id")), 0.0);
 }
+
+#[test]
+fn tells_a_bounded_piece_of_what_was_done() {
+    let long = "x".repeat(999);
+    let script = format!("echo a;id>{long}");
+    let argv = [Text::from("sh"), Text::from("-c"), Text::from(script.as_str())];
+    let effect = Effect::Executed { exe: b"/bin/sh", argv: &argv, is_dropped: false };
+    let query = format!("q=a;id>{long}");
+    let mut found = Vec::new();
+    judge(&effect, &[cause(request("/", &query), 1.0)], &mut found);
+    let statement = format!("SELECT 'a' OR 1=1 -- {long}");
+    let effect = Effect::Queried { statement: statement.as_bytes(), system: "mysql" };
+    judge(&effect, &[cause(request("/", &format!("q=a'+OR+1=1+--+{long}")), 1.0)], &mut found);
+    assert_eq!(found.len(), 2);
+    for it in found {
+        let most = command::SHOWN_BYTES_MAX.max(statement::SHOWN_BYTES_MAX) + MATCH_BYTES_MAX;
+        assert!(it.output.matches('x').count() < most, "{}", it.output);
+    }
+    let name = |length: usize| "a.".repeat(length / 2) + "b";
+    for (length, is_told) in [(host::HOST_BYTES_MAX - 1, true), (host::HOST_BYTES_MAX + 1, false)] {
+        let name = name(length);
+        let effect = Effect::Resolved { name: name.as_bytes() };
+        assert_eq!(0.0 < bits(&effect, &format!("u=http://{name}/")), is_told);
+    }
+}

@@ -95,11 +95,18 @@ pub(crate) fn request(input: &serde_json::Value) -> HttpRequest {
     let uri = input["uri"].as_str().unwrap_or("/");
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let fields = input["headers"].as_object().into_iter().flatten();
-    let headers: Vec<_> = fields
+    let mut headers: Vec<_> = fields
         .map(|(name, value)| {
             (name.to_lowercase().into(), value.as_str().unwrap_or_default().into())
         })
         .collect();
+    // The suite's client adds what is missing.
+    if !headers
+        .iter()
+        .any(|(name, _): &(clew_event::Text, clew_event::Text)| name.as_bytes() == b"content-type")
+    {
+        headers.push(("content-type".into(), "application/x-www-form-urlencoded".into()));
+    }
     HttpRequest {
         method: input["method"].as_str().unwrap_or("GET").into(),
         path: path.into(),

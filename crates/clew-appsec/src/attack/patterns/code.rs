@@ -16,8 +16,8 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         Class::Php,
         3.0,
-        &["<?", "[php]", "[/php]", "[\\php]", "<script language"],
-        r"(?:<\?(?:php\b|=|\s|$|\(|[$@'\x22/#!]|x(?:[^mps\w]|ml\s*[^\w\s.=-]|ml\s+[^\w\s])|(?:[^x\w]|[a-wyz]\w*[\s(;'\x22$]))|\[[/\\]?php\]|<script\s+language\s*=\s*['\x22]?php)",
+        &["<?", "php]", "php}", "[/php]", "[\\php]", "<script language"],
+        r"(?:<\?(?:php\b|=|$|\s+(?:$|\w+\s*[(;'\x22$=])|\(|[$@'\x22/#!]|x(?:[^mps\w]|ml\s*[^\w\s.=-]|ml\s+[^\w\s])|[a-wyz]\w*\s*[(;'\x22$])|[\[{][/\\]?php[\]}]|<script\s+language\s*=\s*['\x22]?php)",
         "opens a program of PHP",
     ),
     p(
@@ -31,7 +31,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Php,
         2.5,
         &["(", "\u{60}"],
-        r"(?:^|[^\w.>-])@?(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function|call_user_func(?:_array)?|preg_replace(?:_callback)?|file_(?:get|put)_contents|base64_decode|gzinflate|gzuncompress|str_rot13|phpinfo|phpversion|php_uname|php_sapi_name|php_ini\w*|fopen|fwrite|fputs|fputcsv|fsockopen|readfile|unlink|chmod|chr|ord|hex2bin|bin2hex|unserialize|serialize|var_dump|print_r|print|printf|die|ini_set|ini_get\w*|set_time_limit|move_uploaded_file|array_(?:map|filter|walk)|usort|uasort|uksort|register_shutdown_function|ob_start|highlight_file|show_source|scandir|opendir|glob|symlink|readlink|get_(?:defined|current|cfg|object|loaded)_?\w*|posix_\w+|getenv|putenv|mysqli?_\w+|pg_\w+|curl_(?:exec|init)|simplexml_\w+|extract|parse_str|parse_ini_file|error_log|gethostbyname|checkdate|chroot|touch|sprintf|strrev|implode|md5|sha1|dl|syslog|mail|tmpfile|tempnam|fileperms|filesize|file|is_\w+|ctype_\w+|str_\w+|str(?:pos|len|cmp|tolower|toupper|ipos|rpos|str)|ucfirst|rename|copy|mkdir|rmdir|basename|dirname|realpath|pathinfo|ftp_\w+|ssh2_\w+|openssl_\w+|mcrypt_\w+|iconv|ftok|session_\w+|stream_\w+|header(?:s_sent)?|function_exists|method_exists|class_exists|get_class|array_diff_\w+|array_\w+|convert_uuencode|recode_string|is_callable|zlib_\w+|posix_\w+|xml_\w+|dom\w+|collator_\w+|grapheme_\w+|utf8_\w+)\s*(?:\(\s*(?:['\x22$@)\[\d]|[a-z_]+\s*\(|[a-z]+['\x22)]|$|\w+\s*,|\w+\)))",
+        r"(?:\(\s*[\x22']?\s*(?:system|exec|passthru|assert|eval|shell_exec|popen|phpinfo)\s*[\x22']?\s*\)\s*\(|[\x22'](?:system|exec|passthru|assert|shell_exec|phpinfo)[\x22']\s*\()|(?:^|[^\w.>-])@?(?:unpack|substr|strip_tags|intval|filegroup|assert_options|eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function|call_user_func(?:_array)?|preg_replace(?:_callback)?|file_(?:get|put)_contents|base64_decode|gzinflate|gzuncompress|str_rot13|phpinfo|phpversion|php_uname|php_sapi_name|php_ini\w*|fopen|fwrite|fputs|fputcsv|fsockopen|readfile|unlink|chmod|chr|ord|hex2bin|bin2hex|unserialize|serialize|var_dump|print_r|print|printf|die|ini_set|ini_get\w*|set_time_limit|move_uploaded_file|array_(?:map|filter|walk)|usort|uasort|uksort|register_shutdown_function|ob_start|highlight_file|show_source|scandir|opendir|glob|symlink|readlink|get_(?:defined|current|cfg|object|loaded)_?\w*|posix_\w+|getenv|putenv|mysqli?_\w+|pg_\w+|curl_(?:exec|init)|simplexml_\w+|extract|parse_str|parse_ini_file|error_log|gethostbyname|checkdate|chroot|touch|sprintf|strrev|implode|md5|sha1|dl|syslog|mail|tmpfile|tempnam|fileperms|filesize|file|is_\w+|ctype_\w+|str_\w+|str(?:pos|len|cmp|tolower|toupper|ipos|rpos|str)|ucfirst|rename|copy|mkdir|rmdir|basename|dirname|realpath|pathinfo|ftp_\w+|ssh2_\w+|openssl_\w+|mcrypt_\w+|iconv|ftok|session_\w+|stream_\w+|header(?:s_sent)?|function_exists|method_exists|class_exists|get_class|array_diff_\w+|array_\w+|convert_uuencode|recode_string|is_callable|zlib_\w+|posix_\w+|xml_\w+|dom\w+|collator_\w+|grapheme_\w+|utf8_\w+)\s*(?:\(\s*(?:['\x22$@)\[\d]|[a-z_]+\s*\(|[a-z]+['\x22)]|\w+\s*,|\w+\)))",
         "calls a function of PHP",
     )
     .seen(View::Stripped),
@@ -39,7 +39,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Php,
         2.5,
         &["$", "%24"],
-        r"(?:\$_(?:get|post|request|server|cookie|session|files|env)\b|\$\{?_?globals\b|\$http_(?:get|post|cookie|server|env)_vars|(?:^|[^\w])@?\${1,2}\{?_*\w*\}?(?:\s*(?:\[[^\]]{1,40}\]|\{[^}]{1,40}\})\s*)*\s*\((?:\s*[\w'\x22$.,@ ]*\)|[^)]{1,60}\))|\$\{\s*(?:@\s*)?\w+\s*\(|\$\w+\s*=\s*(?:['\x22]|\w+\s*\(|\$|array\b|new\b))",
+        r"(?:\$_(?:get|post|request|server|cookie|session|files|env)\b|\$\{?_?globals\b|\$http_(?:get|post|cookie|server|env)_vars|(?:^|[^\w])@?\${1,2}(?:\{\w+\}|\w+)(?:\s*(?:\[[^\]]{1,40}\]|\{[^}]{1,40}\})\s*)*\s*\((?:\s*[\w'\x22$.,@ ]*\)|[^)]{1,60}\))|\$\{\s*(?:@\s*)?\w+\s*\(|\$\w+\s*=\s*(?:['\x22]|\w+\s*\(|\$|array\b|new\b))",
         "uses a variable of PHP",
     ),
     p(
@@ -52,15 +52,15 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         Class::Php,
         1.5,
-        &["opcache.", "allow_url", "auto_prepend_file", "disable_functions", "engine", "extension", "mbstring.", "precision", "smtp", "safe_mode", "open_basedir", "suhosin", "zend.", "session.", "assert.", "display_errors", "sendmail_path", "include_path", "cgi.", "pcre.", "short_open_tag"],
-        r"(?:^|[\s;&-])(?:allow_url_(?:include|fopen)|auto_(?:prepend|append)_file|disable_(?:functions|classes)|engine|extension|mbstring\.\w+|opcache\.\w+|precision|smtp|safe_mode\w*|open_basedir|suhosin\.[\w.]+|zend\.\w+|assert\.\w+|display_errors|sendmail_path|include_path|cgi\.\w+|pcre\.\w+|short_open_tag|session\.(?:save_\w+|upload_\w+|serialize_handler))\s*=",
+        &["opcache.", "memory_limit", "unserialize_", "allow_url", "auto_prepend_file", "disable_functions", "engine", "extension", "mbstring.", "precision", "smtp", "safe_mode", "open_basedir", "suhosin", "zend.", "session.", "assert.", "display_errors", "sendmail_path", "include_path", "cgi.", "pcre.", "short_open_tag"],
+        r"(?:^|[\s;&-])(?:allow_url_(?:include|fopen)|memory_limit|extension_dir|unserialize_max_depth|auto_(?:prepend|append)_file|disable_(?:functions|classes)|engine|extension|mbstring\.\w+|opcache\.\w+|precision|smtp|safe_mode\w*|open_basedir|suhosin\.[\w.]+|zend\.\w+|assert\.\w+|display_errors|sendmail_path|include_path|cgi\.\w+|pcre\.\w+|short_open_tag|session\.(?:save_\w+|upload_\w+|serialize_handler))\s*=",
         "sets an option of PHP",
     ),
     p(
         Class::Node,
         2.5,
-        &["_$$nd_func$$_", "__js_function", "function", "constructor", "module.exports", "require", "process", "child_process", "__proto__", "global.", "import(", "fromcharcode", "binding(", "vm.run", "tostring", "mainmodule", "exec(", "spawn(", "console."],
-        r"(?:_\$\$nd_func\$\$_|__js_function|\bfunction\s*\([\w\s,]{0,60}\)\s*\{|\bnew\s+function\s*\(|\bthis\.constructor|\bconstructor\s*\.\s*(?:constructor|prototype|_load)|\bmodule\.exports\s*=|\brequire\s*\(\s*['\x22`]|(?:\(|=)\s*require\s*[;)]|require\s*[.\[]\s*['\x22]?main|\bprocess\s*\.\s*(?:mainmodule|env\b|exit|binding|platform|argv|version|cwd|kill|pid|stdout|on\b)|\bprocess\s*\[\s*['\x22]|child_process|__proto__|\bglobal\s*[.\[]\s*['\x22]?(?:process|require|root)|\bimport\s*\(\s*['\x22]|eval\s*\(\s*string\s*\.\s*fromcharcode|\bstring\s*\.\s*fromcharcode\b|\bvm\s*\.\s*run|\b(?:spawn|exec|execfile|fork)(?:sync)?\s*\(\s*['\x22]|\bconsole\s*\.\s*(?:log|error|debug|trace|info|warn|dir|table)\b(?:\s*\(|\.))",
+        &["_$$nd_func$$_", "__js_function", "function", "constructor", "module.exports", "require", "process", "child_process", "__proto__", "global.", "import(", "fromcharcode", "binding(", "vm.run", "tostring", "mainmodule", "exec(", "spawn(", "console"],
+        r"(?:_\$\$nd_func\$\$_|__js_function|\bfunction\s*\([\w\s,]{0,60}\)\s*\{|\bnew\s+function\s*\(|\bthis\.constructor|\bconstructor\s*\.\s*(?:constructor|prototype|_load)|\bmodule\.exports\s*=|\brequire\s*\(\s*['\x22`]|(?:\(|=)\s*require\s*[;)]|require\s*[.\[]\s*['\x22]?main|\bprocess\s*\.\s*(?:mainmodule|env\b|exit|binding|platform|argv|version|cwd|kill|pid|stdout|on\b)|\bprocess\s*\[\s*['\x22]|child_process|__proto__|\bglobal\s*[.\[]\s*['\x22]?(?:process|require|root)|\bimport\s*\(\s*['\x22]|eval\s*\(\s*string\s*\.\s*fromcharcode|\bstring\s*\.\s*fromcharcode\b|\bvm\s*\.\s*run|\b(?:spawn|exec|execfile|fork)(?:sync)?\s*\(\s*['\x22]|\b(?:console|process|require)\s*\[\s*[\x22'\w]|\bconsole\s*\.\s*(?:log|error|debug|trace|info|warn|dir|table)\b(?:\s*\(|\.))",
         "gives code of JavaScript",
     ),
     p(
@@ -74,7 +74,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Node,
         2.0,
         &["while", "for("],
-        r"(?:\bwhile\s*\(\s*(?:(?:!\s*[-+]?\s*(?:0|\x22\x22|''|``|false|null|nan|undefined|\[\s*\]\s*\[|\(?\s*\w*\s*\)?\s*\))|true\s*\)|1\s*\)|!!|(?:\d+|[\x22'`]\w*[\x22'`])\s*(?:[=!<>]=*)|\[\s*\]|[\x22'`]\w+[\x22'`]\s*\)|\{\s*\}|new\s|[-+]?\d|/\w))|\bfor\s*\(\s*;\s*;\s*\)|\bdo\s*\{.{0,80}?\}\s*while\s*\()",
+        r"(?:\bwhile\s*\(\s*(?:(?:!\s*[-+]?\s*(?:0|\x22\x22|''|``|false|null|nan|undefined|\[\s*\]\s*\[)|[-+(]*\s*(?:true|infinity|this|string)\b\s*\)|1\s*\)|!!|(?:\d+|[\x22'`]\w*[\x22'`])\s*(?:[=!<>]=*)|\[\s*\]|[\x22'`]\w+[\x22'`]\s*\)|\{\s*\}|new\s|[-+]?\d|/\w))|\bfor\s*\(\s*;\s*;\s*\)|\bdo\s*\{.{0,80}?\}\s*while\s*\()",
         "loops without an end",
     )
     .seen(View::Stripped),
@@ -124,7 +124,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Ldap,
         2.5,
         &["(", ")"],
-        r"(?:^[^()]{0,60}\)\s*(?:\(?[&|!]?\s*\(|[&|]|!\()|\)\s*\(\s*[&|!]?\(?\s*[\w\s:.-]*[~<>]?=|\(\s*[&|]\s*\(\s*[\w-]+\s*[~<>:]?=.{0,60}\(!|^\*?\)?\(?\|?\(?[&|(]+\s*(?:objectclass|uid|cn|sn|mail|userpassword)\s*=|^\*\(\||\*\)\s*[!(&|]|\w\)\([|&]|\)\(\w+=\*)",
+        r"(?:^[^()]{0,60}\)\s*(?:\(?[&|!]?\s*\(|[&|]|!\()|^\*\(\||\*\)\s*[!(&|])",
         "changes a filter of a directory",
     )
     .at(Where::Arguments),

@@ -30,8 +30,8 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         Class::Traversal,
         2.0,
-        &[".env", ".git", ".svn", ".htaccess", ".htpasswd", "wp-config", ".ssh", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".bash_history", ".aws", ".npmrc", ".pypirc", ".dockercfg", ".docker", ".kube", "web.config", ".ds_store", ".hg", ".idea", ".vscode", ".claude", ".cursor", ".continue", ".aider", ".roo", ".zed", ".cline", ".codeium", ".windsurf", ".gemini", ".copilot", ".codex", "composer.json", "dump.sql", ".boto", "docker-compose", "server-status", "phpinfo", "actuator", "heapdump", "claude.md", "agents.md", ".mcp", "gemini.md", ".github", ".trae", ".kiro", ".amazonq", ".junie", ".qwen", ".goose", ".cody", ".tabnine", ".augment", ".opencode", ".swe", "mcp.json", "settings.local"],
-        r"(?:^|[/\\=\s])(?:\.env(?:\.\w+)?$|\.(?:git|svn|hg)[/\\](?:config|head|index|entries|objects|wc|refs|logs)|\.ht(?:access|passwd)|wp-config[.\w-]*|\.ssh[/\\]?|id_(?:rsa|dsa|ecdsa|ed25519)|\.(?:bash|zsh|sh|mysql|psql|python|node_repl)_history|\.aws[/\\]|\.(?:npmrc|pypirc|dockercfg|netrc|pgpass|boto)$|\.docker[/\\]|\.kube[/\\]|web\.config$|\.(?:idea|vscode|claude|cursor|continue|aider|roo|zed|cline|codeium|windsurf|gemini|copilot|codex|trae|kiro|amazonq|junie|qwen|goose|cody|tabnine|augment|opencode)[/\\]|\.aider[.\w]*|actuator/(?:env|heapdump|dump|trace|jolokia)|heapdump$|\.(?:cursor|windsurf|cline|roo)rules|\.?mcp\.json$|(?:claude|agents|gemini)\.md$)",
+        &[".env", ".git", ".svn", ".htaccess", ".htpasswd", "wp-config", ".ssh", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".bash_history", ".aws", ".npmrc", ".pypirc", ".dockercfg", ".docker", ".kube", "web.config", ".ds_store", ".hg", ".idea", ".vscode", ".claude", ".cursor", ".continue", ".aider", ".roo", ".rovodev", ".a0proj", ".plandex", ".fabric", ".n8n", ".sql.", ".zed", ".cline", ".codeium", ".windsurf", ".gemini", ".copilot", ".codex", "composer.json", "dump.sql", ".boto", "docker-compose", "server-status", "phpinfo", "actuator", "heapdump", "claude.md", "agents.md", ".mcp", "gemini.md", ".github", ".trae", ".kiro", ".amazonq", ".junie", ".qwen", ".goose", ".cody", ".tabnine", ".augment", ".opencode", ".swe", "mcp.json", "settings.local"],
+        r"(?:^|[/\\=\s])(?:\.env(?:\.\w+)?$|\.(?:git|svn|hg)[/\\](?:config|head|index|entries|objects|wc|refs|logs)|\.ht(?:access|passwd)|wp-config[.\w-]*|\.ssh[/\\]?|id_(?:rsa|dsa|ecdsa|ed25519)|\.(?:bash|zsh|sh|mysql|psql|python|node_repl)_history|\.aws[/\\]|\.(?:npmrc|pypirc|dockercfg|netrc|pgpass|boto)$|\.docker[/\\]|\.kube[/\\]|web\.config$|\.(?:idea|vscode|claude|cursor|continue|aider|roo|zed|cline|rovodev|a0proj|plandex|fabric|n8n|codeium|windsurf|gemini|copilot|codex|trae|kiro|amazonq|junie|qwen|goose|cody|tabnine|augment|opencode)[/\\]|\.aider[.\w]*|actuator/(?:env|heapdump|dump|trace|jolokia)|heapdump$|[\w-]+\.sql\.\w+$|\.(?:cursor|windsurf|cline|roo)rules|\.?mcp\.json$|(?:claude|agents|gemini)\.md$)",
         "names a file that is nobody's to read",
     ),
     p(
@@ -69,8 +69,8 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         Class::ServerRequest,
         3.0,
-        &["://"],
-        r"\b(?:https?|ftp|gopher|dict|ldap|tftp|sftp)://(?:[^/@\s]*@)?(?:\d{8,10}|0x[0-9a-f]{2,}(?:\.0x[0-9a-f]+){0,3}|0\d{2,}(?:\.0*\d+){1,3}|\d{1,3}(?:\.\d{3,}){1,2}|169\.254\.\d+\.\d+|127\.\d[\d.]*|0\.0\.0\.0|0/|10\.\d+\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+|192\.168\.\d+\.\d+|100\.100\.100\.200|localhost|\[(?:[0:]*:)?(?:1|(?:0*:)*ffff:[0-9a-f.:]+|fd00:ec2::254|fe80:[^\]]*|::[0-9a-f.:]*)\]|metadata(?:\.google)?(?:\.internal)?|instance-data|[\w.-]+\.(?:nip\.io|xip\.io|sslip\.io|localtest\.me|lvh\.me|localdomain|internal)|(?:\d{1,3}\.){1,2}\d{1,8}[/:]|spoofed\.|rbndr\.|\d+\.\d+\.\d+\.\d+\.\w+\.\w+|(?:0*\d+|0x[0-9a-f]+)(?:\.(?:0*\d+|0x[0-9a-f]+)){3}[:/]|[^\s/]*[\xe2\xef])",
+        &["http:", "https:", "://"],
+        r"(?:\bhttps?:/?(?:\d{8,10}\b|0x[0-9a-f]{6,}|0\d{2,}(?:\.0*\d+){3}|\[[0-9a-f:.]+\])|\b[a-z][a-z0-9+_-]{2,12}://(?:\\\\\w|[^/]{0,60}@)?(?:\\\\\w\\\\\w|\[[0-9a-f:.]*\]|\d{8,10}|0x[0-9a-f]{2,}(?:\.0x[0-9a-f]+){0,3}|0\d{2,}(?:\.0*\d+){1,3}|\d{1,3}(?:\.\d{3,}){1,2}|169\.254\.\d+\.\d+|127\.\d[\d.]*|0\.0\.0\.0|0/|10\.\d+\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+|192\.168\.\d+\.\d+|100\.100\.100\.200|localhost|\[(?:[0:]*:)?(?:1|(?:0*:)*ffff:[0-9a-f.:]+|fd00:ec2::254|fe80:[^\]]*|::[0-9a-f.:]*)\]|metadata(?:\.google)?(?:\.internal)?|instance-data|[\w.-]+\.(?:nip\.io|xip\.io|sslip\.io|localtest\.me|lvh\.me|localdomain|internal)|(?:\d{1,3}\.){1,2}\d{1,8}[/:]|spoofed\.|rbndr\.|\d+\.\d+\.\d+\.\d+\.\w+\.\w+|(?:0*\d+|0x[0-9a-f]+)(?:\.(?:0*\d+|0x[0-9a-f]+)){3}[:/]|[^\s/]*[\xe2\xe3\xef]))",
         "names an internal address",
     )
     .at(Where::Arguments),
@@ -107,7 +107,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Command,
         1.5,
         &[".php", "config", ".boto", "mtrr", "acpi", ".env", ".ini", ".bak", "passwd", "shadow", ".htaccess", "id_rsa", "web.config", ".conf", ".yml", ".yaml", ".sql", ".git", ".ssh", ".aws", "authorized_keys", ".npmrc", ".bash", ".profile"],
-        r"(?:^|[/\\])(?:settings\.php|config\.(?:ya?ml|php|inc\.php|json|ini)|wp-config[.-]php\w*(?:\.bak)?|\.(?:boto|env|npmrc|netrc|profile|bash\w*|htaccess|htpasswd|gitconfig|pgpass|my\.cnf)|mtrr|acpi|web\.config|php\.ini|passwd|shadow|authorized_keys|id_(?:rsa|dsa)|localsettings\.php|parameters\.yml|database\.yml|local\.xml|configuration\.php|settings\.local\.php|\.?user\.ini|docker-compose\.ya?ml)(?:\.bak)?$",
+        r"(?:^|[/\\])(?:settings\.\s*php|config\.(?:ya?ml|php|inc\.php|json|ini)|wp-config[._-]\s*p\w*(?:\.\w+)?|\.(?:boto|env|npmrc|netrc|profile|bash\w*|htaccess|htpasswd|gitconfig|pgpass|my\.cnf)|mtrr|acpi|web\.config|php\.ini|passwd|shadow|authorized_keys|id_(?:rsa|dsa)|localsettings\.php|parameters\.yml|database\.yml|local\.xml|configuration\.php|settings\.local\.php|\.?user\.ini|docker-compose\.ya?ml)(?:\.bak)?\s*$",
         "uploads in place of a file of the system",
     )
     .at(Where::FileName),
@@ -115,7 +115,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Php,
         2.0,
         &["sess_"],
-        r"(?:^|[/\\])sess_[\w-]{20,}$",
+        r"(?:^|[/\\])sess_[\w,-]{20,}$",
         "uploads in place of a session",
     )
     .at(Where::FileName),

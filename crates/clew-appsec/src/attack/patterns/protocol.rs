@@ -30,6 +30,13 @@ pub(super) const LIST: &[Pattern] = &[
     )
     .at(Where::Arguments),
     p(
+        Class::Protocol,
+        2.0,
+        &["%0d", "%0a"],
+        r"%0[ad]\w[\w-]+:\s",
+        "adds a field to a message",
+    ),
+    p(
         Class::Mail,
         2.5,
         &["mail from", "rcpt to", "ehlo", "helo", "data", "quit", "help", "vrfy", "expn", "retr", "list", "top ", "auth ", "apop", "uidl", "stat", "noop", "capability", "fetch", "login", "examine", "logout", "starttls", "dele", "rset", "create", "delete", "rename", "search", "append", "select", "lsub", "user", "pass"],
@@ -41,7 +48,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Scanner,
         2.0,
         &["sqlmap", "nikto", "nessus", "nuclei", "acunetix", "arachni", "masscan", "zgrab", "nmap", "openvas", "wpscan", "dirbuster", "gobuster", "feroxbuster", "ffuf", "fuzz faster", "w3af", "zmeu", "havij", "netsparker", "burp", "whatweb", "skipfish", "commix", "wfuzz", "jaeles", "dirsearch", "metasploit", "qualys", "xsser", "morfeus", "winhttp.winhttprequest.5", "interact.sh", "oast.", "burpcollaborator", ".nasl", "appscan", "grabber", "jorgee", "hydra", "projectdiscovery", "webinspect", "paros", "detectify", "l9explore", "l9tcpid", "censysinspect", "nvdorz", "webshag", "sqlninja", "bsqlbf", "cgichk", "datacha0s", "floodgate", "get-minimal", "gootkit", "grendel-scan", "inspath", "internet ninja", "jaascois", "zmap", "mysqloit", "n-stealth", "pmafind", "vega/", "sysscan", "springenwerk", "tplmap", "whatcms", "wprecon", "x-scan", "chinaclaw", "python-requests/exploit"],
-        r"(?:sqlmap|nikto|nessus|nuclei|acunetix|arachni|masscan|zgrab|\bnmap|openvas|wpscan|dirbuster|gobuster|feroxbuster|\bffuf|fuzz faster u fool|w3af|zmeu|havij|netsparker|burp(?:suite|collaborator)|whatweb|skipfish|commix|wfuzz|jaeles|dirsearch|metasploit|qualys was|\bxsser|morfeus|interact\.sh|oast\.|\.nasl|appscan|^mozilla/4\.0 \(compatible; grabber|\bgrabber\b.{0,6}$|jorgee|\(hydra\)|projectdiscovery|webinspect|\bparos\b|detectify|l9explore|l9tcpid|censysinspect|webshag|sqlninja|bsqlbf|cgichk|datacha0s|grendel-scan|inspath|n-stealth|pmafind|\bvega/|sysscan|springenwerk|tplmap|whatcms|wprecon|x-scan)",
+        r"(?:sqlmap|nikto|nessus|nuclei|acunetix|arachni|masscan|zgrab|\bnmap|openvas|wpscan|dirbuster|gobuster|feroxbuster|\bffuf|fuzz faster u fool|w3af|zmeu|havij|netsparker|burp(?:suite|collaborator)|whatweb|skipfish|commix|wfuzz|jaeles|dirsearch|metasploit|qualys was|\bxsser|morfeus|interact\.sh|oast\.|\.nasl|appscan|^mozilla/4\.0 \(compatible; grabber|jorgee|\(hydra\)|projectdiscovery|webinspect|\bparos\b|detectify|l9explore|l9tcpid|censysinspect|webshag|sqlninja|bsqlbf|cgichk|datacha0s|grendel-scan|inspath|n-stealth|pmafind|\bvega/|sysscan|springenwerk|tplmap|whatcms|wprecon|x-scan)",
         "is a tool that looks for weaknesses",
     )
     .at(Where::UserAgent),

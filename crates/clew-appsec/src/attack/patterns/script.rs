@@ -1,6 +1,6 @@
 //! Scripts for browsers, where no tag is needed to run them.
 
-use super::{Class, Pattern};
+use super::{Class, Pattern, Where};
 
 const fn p(
     bits: f64,
@@ -15,7 +15,7 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         3.0,
         &["script", "vbs", "j a v a", "jav", "mocha:", "livescript:"],
-        r"(?:(?:j\s*a\s*v\s*a|v\s*b|live)\s*s\s*c\s*r\s*i\s*p\s*t\s*:\s*[^\s<'\x22,]|url\s*\(\s*['\x22]?\s*(?:javascript|vbscript)|javascript\s*:\s*(?:$|/|\\|['\x22])|vbscript\s*:)",
+        r"(?:(?:j\s*a\s*v\s*a|v\s*b|live)\s*s\s*c\s*r\s*i\s*p\s*t\s*:(?:[^\s<'\x22,]|\s{1,4}\S{1,40}[(=`])|url\s*\(\s*['\x22]?\s*(?:javascript|vbscript)|javascript\s*:\s*(?:$|/|\\|['\x22])|vbscript\s*:)",
         "holds an address that is run",
     ),
     p(
@@ -47,9 +47,10 @@ pub(super) const LIST: &[Pattern] = &[
             "innerhtml",
             "localstorage",
         ],
-        r"(?:\b(?:document|window|self|top|parent|this)\s*(?:\?\.|\.|\[\s*['\x22`])\s*(?:cookie|domain|write|body|location|referrer|url|getelement\w*|createelement|alert|eval|open|name|onerror|execscript|parentnode|frames|docum\w*)|(?:^|[;='\x22\s(])(?:location|innerhtml)\s*(?:=|\.\s*(?:href|hash|replace|assign|search))\s*[=('\x22/a-z]|\blocalstorage\.)",
+        r"(?:\b(?:document|window|self|top|parent|this)\s*(?:\?\.|\.|\[\s*['\x22`])\s*(?:cookie|domain|write|body|location|referrer|url|getelement\w*|createelement|alert|eval|open|name|onerror|execscript|parentnode|frames|queryselector\w*|docum\w*)|(?:^|[;='\x22\s(])(?:location|innerhtml)\s*(?:=|\.\s*(?:href|hash|replace|assign|search))\s*[=('\x22/a-z]|\blocalstorage\.)",
         "reads what belongs to a page",
-    ),
+    )
+    .at(Where::Arguments),
     p(
         2.0,
         &["\"));", "'));", "}catch", "'-", "\"-", "';", "\";", "');", "\");"],
@@ -76,7 +77,7 @@ pub(super) const LIST: &[Pattern] = &[
             "constructor[",
             "constructor.",
         ],
-        r"(?:\[[\s\d]*\]\s*\.\s*(?:/\*.{0,20}?\*/\s*)?(?:sort|map|some|every|find\w*|filter|reduce|foreach|from|of|copywithin|entries|fill|push|concat)\b.{0,12}?[.(]?.{0,6}?(?:call\s*`|\(\s*(?:alert|prompt|confirm|eval))|\]?\.(?:constructor\s*\.\s*constructor|_c\.constructor|constructor\s*\(\s*['\x22]))",
+        r"(?:\.\s*(?:sort|map|some|find)\s*\.\s*call\s*`|\breflect\s*\.\s*\w+\s*\.\s*(?:call|apply)\b|\[[\s\d]*\]\s*\.\s*(?:/\*.{0,20}?\*/\s*)?(?:sort|map|some|every|find\w*|filter|reduce|foreach|from|of|copywithin|entries|fill|push|concat)\b.{0,12}?[.(]?.{0,6}?(?:call\s*`|\(\s*(?:alert|prompt|confirm|eval))|\]?\.(?:constructor\s*\.\s*constructor|_c\.constructor|constructor\s*\(\s*['\x22]))",
         "calls a function by way of another",
     ),
     p(
@@ -106,7 +107,7 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         2.5,
         &["<", "="],
-        r"(?:<\s?(?:[a-z]+:)?(?:import)\s*(?:implementation)|<\w*(?:import)\s*implementation|<meta\b.{0,60}?charset|<base\b.{0,40}?href|<object\b.{0,40}?(?:data|type|codebase)|<noscript\b|<(?:\w+)?:\w*vmlframe|<!doctype\s|<\w+[^<>]{0,80}\son[a-z]{3,40}[\s\x00]*=|<\s*/?\s*script|<script)",
+        r"(?:<\s?(?:[a-z]+:)?(?:import)\s*(?:implementation)|<\w*(?:import)\s*implementation|<meta\b.{0,60}?charset|<base\b.{0,40}?href|<object\b.{0,40}?(?:data|type|codebase)|<noscript\b|<(?:\w+)?:\w*vmlframe|<!doctype\s|<\w+[^<>]{0,80}\son[a-z]{3,40}[\s\x00]*=|<\s*/?\s*script|<script|<\s*(?:\w+\s?:\s?)?(?:s\s*c\s*r\s*i\s*p\s*t|f\s+o\s+r\s+m|d\s+i\s+a\s+l\s+o\s+g|s\s+v\s+g|i\s+f\s+r\s+a\s+m\s+e)\b)",
         "holds markup that is run",
     ),
     p(

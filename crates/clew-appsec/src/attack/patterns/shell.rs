@@ -151,6 +151,19 @@ pub(super) const LIST: &[Pattern] = &[
     )
     .seen(View::Shell),
     p(
+        1.5,
+        &["ansible", "chef-", "cscli", "visudo", "bin/chef", "lastlog", "htop", "perf --", "python"],
+        r"(?:(?:^|[=;|&/])(?:ansible(?:-[a-z]+)?|chef-(?:vault|shell|run|client)|cscli|visudo)(?:\s|$)|\bbin/chef\b|[;|&]\s*(?:lastlog|htop)\b|^perf\s+--|^python3?\.\d+\s+\w)",
+        "gives a command",
+    )
+    .seen(View::Shell),
+    p(
+        1.5,
+        &["``", "$()", "<()", ">()", "| ${", "& $", "&$", "''", "\x22\x22"],
+        r"(?:\b\w+(?:``|\$\(\)|[<>]\(\))\w*\s+[\w/.-]|\|\s*\$\{\w|&&\s*\$\w\s+\$\w|(?:(?:''|\x22\x22)\w{1,3}){3})",
+        "hides a command behind what is empty",
+    ),
+    p(
         3.0,
         &["/dev/tcp", "/dev/udp", "() {", "(){", "|sh", "| sh", "|bash", "| bash", "<<<", "mkfifo", "bash -i", "2>&1", ">&", "base64 -d", "$shell", "${shell", "-c \"echo", "/???", "/b??", "/?s?/", "/?in", "/bin/c"],
         r"(?:/dev/(?:tcp|udp)/|\(\s*\)\s*\{\s*:?\s*;?\s*[:;}]|\|\s*(?:ba|z|k|da)?sh\b(?:\s|$|[^\w\s])|\w<<<\s*\S+|\bmkfifo\s|\bbash\s+-i\b|[02]>&1|base64\s+-d|\$\{?shell\}?\s+-c|/\?{2,}/\?|/\?s\?/\?|/b\?\?/|/\?in/|[&<>]\s*/dev/)",
@@ -189,7 +202,7 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         2.5,
         &["for ", "for/", "if ", "if/"],
-        r"(?:\bfor(?:/[dflr].*)?\s*(?:/[dflr]\b.{0,60}?)?\s*%{1,2}[^\s]+\s+in\s*\(.{0,200}?\)\s*do\b|\bif\s*(?:/i\s+)?(?:not\s+)?(?:/i\s+)?(?:(?:exist|defined|errorlevel|cmdextversion)\b\s*[\w%.:\\-]+|['\x22(%\w]+['\x22)%]*\s*(?:==|\b(?:equ|neq|lss|leq|gtr|geq)\b)\s*\S+\s+\S)|\bif\b(?:\s*/i)?(?:\s+not)?\s+\S+\s*==\s*\S|\bif\b(?:/i)?\s*['\x22]?[\w%]*['\x22]?\s*==)",
+        r"(?:\bfor(?:/[dflr].*)?\s*(?:/[dflr]\b.{0,60}?)?\s*%{1,2}[^\s]+\s+in\s*\(.{0,200}?\)\s*do\b|\bif\s*(?:/i\s+)?(?:not\s+)?(?:/i\s+)?(?:(?:exist|defined|errorlevel|cmdextversion)\b\s*[\w%.:\\(\x22-]+|['\x22(%\w]+['\x22)%]*\s*(?:==|\b(?:equ|neq|lss|leq|gtr|geq)\b)\s*\S+\s+\S)|\bif\b(?:\s*/i)?(?:\s+not)?\s+\S+\s*==\s*\S|\bif\s+(?:\x22[^\x22]*\x22\s*==|\[?%[^\s]*\s+(?:equ|neq|lss|leq|gtr|geq)\b|\[%\d\]\s+equ)|\bif\b(?:/i)?\s*['\x22]?[\w%]*['\x22]?\s*==)",
         "is written as Windows' shell is",
     ),
     p(

@@ -16,8 +16,8 @@ pub(super) const LIST: &[Pattern] = &[
         2.0,
         &["information_schema", "pg_catalog", "sysobjects", "syscolumns", "sysusers", "mysql.user",
           "mysql.db", "sysdatabases", "sysibm", "msysa", "msysq", "msyso", "msysr", "sqlite_master", "sqlite_temp_master",
-          "user_tables", "all_tables", "user_tab_columns", "all_tab", "user_users", "user_objects", "user_constraints", "db_miwf", "tempdb..", "master..", "pg_user", "pg_shadow", "northwind", "user_group", "user_pass", "database_name", "sys.database", "sys.user_", "dba_users", "schema_name"],
-        r"\b(?:information_schema|pg_catalog|sysobjects|syscolumns|sysusers|sysdatabases|sysibm|mysql\.(?:user|db)|msys(?:ac|objects|queries|relationships|modules)\w*|sqlite_(?:temp_)?master|(?:user|all)_(?:tables|tab_columns|tab|users|objects|constraints)|(?:tempdb|master)\.\.|pg_(?:user|shadow)|sys\.(?:database|user_)\w+|dba_users|schema_name\s?\()",
+          "user_tables", "all_tables", "user_tab_columns", "all_tab", "user_users", "user_objects", "user_constraints", "db_miwf", "tempdb", "msdb", "master..", "pg_user", "pg_shadow", "northwind", "user_group", "user_pass", "database_name", "sys.database", "sys.user_", "dba_users", "schema_name"],
+        r"\b(?:information_schema|pg_catalog|sysobjects|syscolumns|sysusers|sysdatabases|sysibm|mysql\.(?:user|db)|msys(?:ac|objects|queries|relationships|modules)\w*|sqlite_(?:temp_)?master|(?:user|all)_(?:tables|tab_columns|tab|users|objects|constraints)|(?:tempdb|master)\.\.|pg_(?:user|shadow)|sys\.(?:database|user_)\w+|dba_users|schema_name\b|\b(?:tempdb|msdb)\b|\bnorthwind\b)",
         "names a catalogue of a database",
     ),
     p(
@@ -48,19 +48,19 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         1.0,
         &["from", "as"],
-        r"(?:\bfrom\s?\(\s?select|\bfrom\s+[`\[]\w+[`\]](?:\.|\s*(?:limit|where))|\bas\s+[`'\x22]\w+[`'\x22]\s*from\b|\bfrom\b\W+information_schema|\bfrom\s+\w+\.\.\w+|\bas\b\W*?\bfrom\b)",
+        r"(?:\bfrom\s?\(\s?select|\bfrom\s+[`\[]\w+[`\]](?:\.|\s*(?:limit|where))|\bas\s+[`'\x22]\w+[`'\x22]\s*from\b|\bfrom\b\W+information_schema|\bfrom\s+\w+\.\.\w+|\bas\b\W*?\bfrom\b|\)\s*as\s+\w+\s+from\b|\bfrom\s+[\w`\x22]+\s+(?:group|order)\s+by\b|\bfrom\s+[\w`\x22]+\s+where\s+[\w`.]+(?:\s*[=(]))",
         "holds a piece of a query",
     ),
     p(
         1.0,
         &["order by", "group by", "order  by", "having", "limit", "procedure", "rlike", "regexp"],
-        r"(?:^[\s'\x22);,]*(?:order|group)\s+by\b\s*(?:$|[\d(]|\w+\s*(?:$|--|#|,\s*\d|asc\b|desc\b))|\b(?:order|group)\s+by\s+\d+\s*(?:$|--|#|/\*|,\s*\d)|\bhaving\b\s*(?:[\d'\x22(]|\w+\s*[=<>])|\blimit\s+\d+\s*,\s*\d|\bprocedure\s+analyse\b|\b(?:rlike|regexp)\s*(?:\(|sleep|'|\x22|0x))",
+        r"(?:^[\s'\x22);,]*(?:order|group)\s+by\b\s*(?:$|[\d(]|\w+\s*(?:$|--|#|,\s*\d|asc\b|desc\b))|\b(?:order|group)\s+by\s+\d+\s*(?:$|--|#|/\*|,\s*\d)|\bhaving\b\s*(?:[\d'\x22(]|\w+\s*[=<>])|\blimit\s+\d+\s*,\s*\d|\bprocedure\s+analyse\b|`\s*regexp\b|\b(?:rlike|regexp)\s*(?:\(|sleep|'|\x22|0x))",
         "holds a clause of a query",
     ),
     p(
         1.5,
-        &["insert", "update", "delete", "drop", "alter", "create", "truncate", "replace", "declare", "exec", "shutdown", "handler", "analyze", "execute", "load data", "into outfile", "into dumpfile", "deallocate", "backup"],
-        r"(?:\b(?:insert|replace)\s+into\s+[\w.`\[\]]+\s*(?:\(|values|select|$)|\bupdate\s+[\w.`\[\]]+\s+set\s+[\w.`\[\]]+\s*=|\bdelete\s+from\s+[\w.`]+\s*(?:where|;|$|--)|\b(?:drop|alter|create|truncate)\s+(?:table|database|schema|procedure|view|login|trigger|(?:or\s+replace\s+)?(?:function|procedure))\s+\w|\bdeclare\s*@\w|\bexec(?:ute)?\s*\(\s*[@'\x22]|\bexec(?:ute)?\s+(?:master\b|sp_|xp_|immediate\b)|\bload\s+data\b.{0,40}\binfile\b|\binto\s+(?:out|dump)file\b|;\s*(?:drop|shutdown|handler|analyze|deallocate|backup)\b|\bdrop\s+\w+\s*;\s*--)",
+        &["insert", "values", "0x", "',", "update", "delete", "drop", "alter", "create", "truncate", "replace", "declare", "exec", "shutdown", "handler", "analyze", "execute", "load data", "into outfile", "into dumpfile", "deallocate", "backup"],
+        r"(?:\b(?:insert|replace)\s+into\s+[\w.`\[\]]+\s*(?:\(|values|select|$)|\bupdate\s+[\w.`\[\]]+\s+set\s+[\w.`\[\]]+\s*=|\bdelete\s+from\s+[\w.`]+\s*(?:where|;|$|--)|\b(?:drop|alter|create|truncate)\s+(?:table|database|schema|procedure|view|login|trigger|(?:or\s+replace\s+)?(?:function|procedure))\s+[\w`\[]|\bdeclare\s*@\w|\bvalues\s*\(\s*['\x22]|\bexecute\s?\(\s*$|['\x22]\s*,\s*(?:0x[0-9a-f]|\(\d|'\w*'\s*=)|\bexec(?:ute)?\s*\(\s*[@'\x22]|\bexec(?:ute)?\s+(?:master\b|sp_|xp_|immediate\b)|\bload\s+data\b.{0,40}\binfile\b|\binto\s+(?:out|dump)file\b|;\s*(?:drop|shutdown|handler|analyze|deallocate|backup)\b|\bdrop\s+\w+\s*;\s*--)",
         "holds a statement",
     ),
     p(
@@ -77,14 +77,14 @@ pub(super) const LIST: &[Pattern] = &[
     ),
     p(
         1.0,
-        &["::int", "::text", "::varchar", "::char", "::numeric", "msdasql", "sqloledb", "sqlncli", "msysaces", "xmlelement", "placing"],
-        r"(?:\w\)?::(?:int(?:eger)?|text|varchar|char|numeric|regclass)\b|['\x22](?:msdasql|sqloledb|sqlncli)|\boverlay\s?\(.{1,40}\bplacing\b)",
+        &["::int", "::b", "::double", "::json", "div", "::text", "::varchar", "::char", "::numeric", "msdasql", "sqloledb", "sqlncli", "msysaces", "xmlelement", "placing"],
+        r"(?:\w\)?::(?:int(?:eger)?|bool(?:ean)?|bigint|double precision|json|text|varchar|char|numeric|regclass)\b|\bdiv\s*\(\s*[\d.]+\s*,|['\x22](?:msdasql|sqloledb|sqlncli)|\boverlay\s?\(.{1,40}\bplacing\b)",
         "converts as databases do",
     ),
     p(
         0.5,
-        &["&&", "||", ">>", "<<", "<=>", "regexp", "like null", "xor", "not null", "isnull", "rlike", "sounds like", "!=", "<>", "not between", "not like", "in (", "is null"],
-        r"^\s*(?:&&|\|\||>>|<<|<=>|<>|!=|<|regexp|rlike|xor|isnull|(?:not\s+)?like\s+null|(?:is\s+)?not\s+null|is\s+null|sounds\s+like|not\s+between\s+\d+\s+and\s+\d+|not\s+like\b.*|in\s*\(.*)\s*$",
+        &["&&", "||", "<=", ">=", "==", "->", ">>", "<<", "<=>", "regexp", "like null", "xor", "not null", "isnull", "rlike", "sounds like", "!=", "<>", "not between", "not like", "in (", "is null"],
+        r"^\s*(?:&&|\|\||>>|<<|<=>|<>|!=|<=|>=|==|->|<|regexp|rlike|xor|isnull|(?:not\s+)?like\s+null|(?:is\s+)?not\s+null|is\s+null|sounds\s+like|not\s+between\s+\d+\s+and\s+\d+|not\s+like\b.*|in\s*\(.*)\s*$",
         "is an operator alone, as probes are",
     ),
     p(
