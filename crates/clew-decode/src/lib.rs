@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api_log;
+pub mod digest;
 pub mod http;
 pub mod kernel;
 pub mod scap;

@@ -85,6 +85,8 @@ pub enum LossReason {
     MapFull,
     /// More of one kind than is told in a second, or its ring was full.
     RateBound,
+    /// A file of an audit log was changed or removed after it was written.
+    AuditFile,
 }
 
 /// Events that were lost before Clew could read them.

@@ -45,6 +45,12 @@ pub struct SourceFigures {
     pub failures: u64,
     /// Messages put aside because they could not be read however often they came.
     pub parked: u64,
+    /// Log files that a digest proved.
+    #[serde(default)]
+    pub files_proven: u64,
+    /// Log files and digests that were changed after they were written, or are not signed.
+    #[serde(default)]
+    pub files_altered: u64,
     /// Batches that wait in the queue.
     pub queued: u64,
     /// Time of the newest event.

@@ -13,13 +13,14 @@ use rustc_hash::FxHashSet;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::cloudtrail::proof::Prover;
 use crate::error::{LedgerError, StartError};
 use crate::figures::{Shared, SourceFigures};
 use crate::lateness::Timing;
 use crate::ledger::{Change, Ledger, SEEN_MAX};
 use crate::queue::{Feed, Parcel, Place, QUEUE_BYTES_MAX};
 use crate::spec::{Origin, SourceSpec};
-use crate::{cloudtrail, files, receiver};
+use crate::{cloudtrail, files, pubsub, receiver};
 
 /// Sources of one run; each has a thread.
 pub const SOURCES_MAX: usize = 64;
@@ -142,6 +143,13 @@ impl Intake {
                 return Err(StartError::SameName { name: spec.name });
             }
             let shared = Arc::new(Shared::new(&spec.name, spec.origin.kind()));
+            let prover = match &spec.digests {
+                Some(digests) => {
+                    let cursors = ledger.cursors(&spec.name)?;
+                    Some(Arc::new(Prover::of(&spec.name, digests, &cursors)?))
+                }
+                None => None,
+            };
             let feed = Feed {
                 source: intake.sources.len(),
                 shared: Arc::clone(&shared),
@@ -149,6 +157,7 @@ impl Intake {
                 parcels: sender.clone(),
                 stop: stopped.clone(),
                 handle: handle.clone(),
+                prover,
             };
             intake.sources.push((spec.name.as_str().into(), shared));
             intake.threads.push(start(spec, feed, &ledger)?);
@@ -274,7 +283,7 @@ impl Seen {
 }
 
 fn start(spec: SourceSpec, feed: Feed, ledger: &Ledger) -> Result<JoinHandle<()>, StartError> {
-    let SourceSpec { name, origin } = spec;
+    let SourceSpec { name, origin, digests: _ } = spec;
     let thread = |source| StartError::Thread { name: name.clone(), source };
     let builder = thread::Builder::new().name(format!("intake-{}", origin.kind()));
     match origin {
@@ -288,6 +297,10 @@ fn start(spec: SourceSpec, feed: Feed, ledger: &Ledger) -> Result<JoinHandle<()>
         Origin::Bucket(spec) => {
             let cursors = ledger.cursors(&name)?;
             builder.spawn(move || cloudtrail::bucket::run(spec, cursors, &feed)).map_err(thread)
+        }
+        Origin::PubSub(spec) => {
+            let puller = pubsub::Puller::open(&name, &spec)?;
+            builder.spawn(move || puller.run(&feed)).map_err(thread)
         }
         Origin::Receiver(spec) => {
             let receiver = receiver::Receiver::open(&name, &spec, feed)?;

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`spec`] (what can be asked for), [`intake`] (the engine's side: taking batches
 //! and committing them), `queue` (the one bounded queue between), `ledger` (what survives a
-//! restart), then the sources: `files`, `receiver`, `cloudtrail`. [`figures`] and `lateness` say how each stands.
+//! restart), then the sources: `files`, `receiver`, `cloudtrail`,
+//! `pubsub`. [`figures`] and `lateness` say how each stands.
 //!
 //! Invariant: a source moves on only when the caller says that a batch is committed. A kill at any
 //! moment loses nothing, and what is delivered again is known by its id and counted once.
@@ -15,9 +16,11 @@ mod files;
 pub mod intake;
 mod lateness;
 pub mod ledger;
+mod pubsub;
 pub mod queue;
 mod receiver;
 pub mod spec;
+mod web;
 
 pub use cloudtrail::OBJECT_BYTES_MAX;
 pub use error::{LedgerError, SpecError, StartError};

@@ -14,6 +14,7 @@ use clew_event::{Complaint, Event};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use crate::cloudtrail::proof::Prover;
 use crate::figures::Shared;
 use crate::ledger::Change;
 
@@ -51,6 +52,8 @@ pub(crate) struct Feed {
     pub(crate) parcels: Sender<Parcel>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) handle: Handle,
+    /// Checks CloudTrail's digests, where that was asked for.
+    pub(crate) prover: Option<Arc<Prover>>,
 }
 
 impl fmt::Debug for Feed {

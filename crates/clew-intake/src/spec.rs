@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::SpecError;
+use crate::web;
 
 /// One source as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,18 @@ pub struct SourceSpec {
     pub name: String,
     /// Where records come from.
     pub origin: Origin,
+    /// How CloudTrail's digests are checked, where they are.
+    pub digests: Option<DigestSpec>,
+}
+
+/// How CloudTrail's digests are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestSpec {
+    /// File of CloudTrail's public keys, as its `ListPublicKeys` answers; without it hashes are
+    /// compared alone.
+    pub keys: Option<PathBuf>,
+    /// How long after a digest the files of a folder may still come.
+    pub patience: Duration,
 }
 
 /// Where records come from.
@@ -30,6 +43,8 @@ pub enum Origin {
     Queue(QueueSpec),
     /// A bucket of S3 that is walked through.
     Bucket(BucketSpec),
+    /// A subscription of Pub/Sub that is pulled.
+    PubSub(PubSubSpec),
 }
 
 /// How AWS is reached; what is not given comes from the environment.
@@ -67,6 +82,30 @@ pub struct BucketSpec {
     pub every: Duration,
     /// The first day that is read, as it stands in keys: `2026/11/24`.
     pub from: Option<String>,
+}
+
+/// A subscription of Pub/Sub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PubSubSpec {
+    /// Its name: `projects/PROJECT/subscriptions/NAME`.
+    pub subscription: String,
+    /// Where Pub/Sub, or a stand-in for it, listens.
+    pub endpoint: String,
+    /// Who pulls.
+    pub account: GoogleAccount,
+    /// How often a message that cannot be read is taken before it is parked.
+    pub receives: u32,
+}
+
+/// Who asks Google.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GoogleAccount {
+    /// A service account, by the file of its key.
+    Key(PathBuf),
+    /// The service account of the instance that we run on.
+    Instance,
+    /// Nobody: a stand-in wants no token.
+    Nobody,
 }
 
 /// A receiver of HTTP requests.
@@ -111,6 +150,11 @@ pub enum Sender {
         /// File of Google's keys, where they are not to be fetched.
         keys: Option<PathBuf>,
     },
+    /// A subscription of Event Grid: a bearer token, or one in the address.
+    EventGrid {
+        /// File that holds the token.
+        token: PathBuf,
+    },
 }
 
 impl Origin {
@@ -121,31 +165,50 @@ impl Origin {
             Self::Files(_) => "files",
             Self::Queue(_) => "sqs",
             Self::Bucket(_) => "s3",
+            Self::PubSub(_) => "pubsub",
             Self::Receiver(ReceiverSpec { sender, .. }) => match sender {
                 Sender::Kubernetes { .. } => "kubernetes",
                 Sender::EventBridge { .. } => "eventbridge",
                 Sender::Sns { .. } => "sns",
                 Sender::PubSubPush { .. } => "pubsub-push",
+                Sender::EventGrid { .. } => "eventgrid",
             },
         }
     }
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 7] = [
-    ("files", "files:PATH", &[]),
-    ("sqs", "sqs:URL", &["region", "endpoint", "credentials", "receives"]),
-    ("s3", "s3:BUCKET[/PREFIX]", &["region", "endpoint", "credentials", "every", "from"]),
+const KINDS: [(&str, &str, &[&str]); 9] = [
+    ("files", "files:PATH", &["digests", "digest-keys"]),
+    (
+        "sqs",
+        "sqs:URL",
+        &["region", "endpoint", "credentials", "receives", "digests", "digest-keys"],
+    ),
+    (
+        "s3",
+        "s3:BUCKET[/PREFIX]",
+        &["region", "endpoint", "credentials", "every", "from", "digests", "digest-keys"],
+    ),
     ("kubernetes", "kubernetes:ADDRESS:PORT", &["token", "cert", "key"]),
     ("eventbridge", "eventbridge:ADDRESS:PORT", &["token", "header", "cert", "key"]),
     ("sns", "sns:ADDRESS:PORT", &["topic", "certificate", "cert", "key"]),
     ("pubsub-push", "pubsub-push:ADDRESS:PORT", &["audience", "email", "keys", "cert", "key"]),
+    (
+        "pubsub",
+        "pubsub:projects/PROJECT/subscriptions/NAME",
+        &["credentials", "endpoint", "receives"],
+    ),
+    ("eventgrid", "eventgrid:ADDRESS:PORT", &["token", "cert", "key"]),
 ];
 
 /// How often a message is taken before it is parked, where nothing else is asked for.
 const RECEIVES_DEFAULT: u32 = 5;
 /// Seconds between two rounds through a bucket: CloudTrail writes a file each 5 minutes.
 const EVERY_SECONDS_DEFAULT: u32 = 60;
+
+/// Copying a bucket brings its digests before the files that they name.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Options by name, as they were given.
 struct Options {
@@ -178,6 +241,16 @@ impl Options {
         number.ok_or(SpecError::Value { name, given, allowed: "a whole number from 1 up" })
     }
 
+    /// Keys alone ask for it too.
+    fn digests(&mut self) -> Result<Option<DigestSpec>, SpecError> {
+        let (asked, keys) = (self.take("digests"), self.path("digest-keys"));
+        if let Some(given) = asked.as_ref().filter(|asked| *asked != "yes").cloned() {
+            return Err(SpecError::Value { name: "digests", given, allowed: "`yes`" });
+        }
+        let is_asked = asked.is_some() || keys.is_some();
+        Ok(is_asked.then_some(DigestSpec { keys, patience: PATIENCE }))
+    }
+
     fn must(&mut self, option: &'static str, value: &'static str) -> Result<String, SpecError> {
         self.take(option).ok_or(SpecError::Missing { kind: self.kind, option, value })
     }
@@ -201,8 +274,9 @@ impl FromStr for SourceSpec {
         };
         let mut options = read_options(kind, allowed, parts)?;
         let name = options.take("name").unwrap_or_else(|| target.clone());
+        let digests = options.digests()?;
         let origin = origin(kind, rest, &mut options)?;
-        Ok(Self { name, origin })
+        Ok(Self { name, origin, digests })
     }
 }
 
@@ -235,6 +309,8 @@ fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecE
             return Ok(Origin::Queue(QueueSpec { url: rest.into(), aws: options.aws(), receives }));
         }
         "s3" => return bucket(rest, options).map(Origin::Bucket),
+        "pubsub" => return pubsub(rest, options).map(Origin::PubSub),
+        "eventgrid" => Sender::EventGrid { token: options.must_path("token")? },
         "eventbridge" => {
             let header = options.take("header").unwrap_or_else(|| "x-api-key".to_owned());
             Sender::EventBridge { header, token: options.must_path("token")? }
@@ -274,6 +350,29 @@ fn bucket(rest: &str, options: &mut Options) -> Result<BucketSpec, SpecError> {
         every: Duration::from_secs(every.into()),
         from: options.take("from"),
     })
+}
+
+/// A stand-in on this machine wants no token where none is named.
+fn pubsub(subscription: &str, options: &mut Options) -> Result<PubSubSpec, SpecError> {
+    let value = |name, given, allowed| Err(SpecError::Value { name, given, allowed });
+    let is_name = subscription.starts_with("projects/") && subscription.contains("/subscriptions/");
+    if !is_name {
+        let allowed = "`projects/PROJECT/subscriptions/NAME`";
+        return value("subscription", subscription.to_owned(), allowed);
+    }
+    let endpoint = options.take("endpoint");
+    let account = match (options.path("credentials"), &endpoint) {
+        (Some(path), _) => GoogleAccount::Key(path),
+        (None, Some(endpoint)) if endpoint.starts_with("http://") => GoogleAccount::Nobody,
+        (None, _) => GoogleAccount::Instance,
+    };
+    let endpoint = endpoint.unwrap_or_else(|| "https://pubsub.googleapis.com".to_owned());
+    if !web::is_private(&endpoint) {
+        return value("endpoint", endpoint, "an address of `https`, or one on this machine");
+    }
+    let receives = options.number("receives", RECEIVES_DEFAULT)?;
+    let endpoint = endpoint.trim_end_matches('/').to_owned();
+    Ok(PubSubSpec { subscription: subscription.to_owned(), endpoint, account, receives })
 }
 
 fn none() -> SpecError {
@@ -327,6 +426,31 @@ mod tests {
         assert_eq!(bucket.every, Duration::from_secs(5));
         assert_eq!(bucket.from.as_deref(), Some("2026/11/24"));
         assert!(error("sqs:https://q,receives=0").ends_with("allowed is a whole number from 1 up"));
+    }
+
+    #[test]
+    fn google_is_asked_in_the_name_of_a_key_or_of_the_instance() {
+        let of = |options: &str| parsed(&format!("pubsub:projects/p/subscriptions/s{options}"));
+        let account = |options: &str| match of(options).origin {
+            Origin::PubSub(spec) => spec.account,
+            _ => panic!("no subscription"),
+        };
+        assert_eq!(account(""), GoogleAccount::Instance);
+        assert_eq!(account(",credentials=/k"), GoogleAccount::Key("/k".into()));
+        assert_eq!(account(",endpoint=http://127.0.0.1:1/"), GoogleAccount::Nobody);
+        assert!(error("pubsub:s").starts_with("`subscription` is `s`; allowed is `projects/"));
+        let open = "pubsub:projects/p/subscriptions/s,endpoint=http://a.example";
+        assert!(error(open).starts_with("`endpoint` is `http://a.example`"));
+    }
+
+    #[test]
+    fn digests_are_checked_where_that_is_asked_for() {
+        assert_eq!(parsed("files:/a").digests, None);
+        let digests = parsed("s3:b,digests=yes").digests.unwrap();
+        assert_eq!((digests.keys, digests.patience), (None, PATIENCE));
+        let digests = parsed("files:/a,digest-keys=/k").digests.unwrap();
+        assert_eq!(digests.keys.as_deref(), Some("/k".as_ref()));
+        assert_eq!(error("sqs:https://q,digests=no"), "`digests` is `no`; allowed is `yes`");
     }
 
     #[test]

@@ -220,3 +220,43 @@ fn a_bucket_is_walked_from_where_the_last_commit_was() {
     assert_eq!(run.names(), ["d", "c"]);
     assert_eq!(run.figures().duplicates, 0, "nothing is read twice");
 }
+
+/// A digest that names files by what they hold, and is not signed.
+fn digest(key: &str, files: &[(&str, &str)]) -> String {
+    let file = |(key, text): &(&str, &str)| {
+        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        serde_json::json!({"s3Bucket": "logs", "s3Object": key, "hashValue": hash})
+    };
+    let files: Vec<_> = files.iter().map(file).collect();
+    serde_json::json!({
+        "awsAccountId": "1", "digestStartTime": "2026-11-24T10:00:00Z",
+        "digestEndTime": "2026-11-24T11:00:00Z", "digestS3Bucket": "logs", "digestS3Object": key,
+        "digestPublicKeyFingerprint": "f", "previousDigestS3Bucket": null, "logFiles": files,
+    })
+    .to_string()
+}
+
+#[test]
+fn a_log_file_that_was_changed_in_its_bucket_is_told_once_its_digest_comes() {
+    let Some(stand) = Stand::start() else { return };
+    let [good, changed, gone] = ["a", "b", "c"].map(|name| format!("{FOLDER}{name}.json.gz"));
+    let [a, b] = ["a", "b"].map(|name| trail(&names(&[name])));
+    stand.put(&good, gzip(&a));
+    stand.put(&changed, gzip(&b));
+    let key = "AWSLogs/1/CloudTrail-Digest/us-east-1/2026/11/24/1_CloudTrail-Digest_us-east-1_t_us-east-1_20261124T110000Z.json.gz";
+    let files = [(&*good, &*a), (&*changed, &*a), (&*gone, &*a)];
+    stand.put(key, gzip(&digest(key, &files)));
+    for source in ["s3:logs/AWSLogs/".to_owned(), format!("sqs:{}", stand.queue)] {
+        let state = tempfile::tempdir().unwrap();
+        let mut run = Run::start(&[&(stand.source(&source) + ",digests=yes")], state.path());
+        run.until("the digest is checked", |run| run.figures().files_proven == 1);
+        run.until_events(3);
+        let mut codes: Vec<_> = run.complaints.iter().map(|it| it.code.as_str()).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, ["cloudtrail-file-changed", "cloudtrail-file-missing"]);
+        let figures = run.figures();
+        assert_eq!((figures.files_altered, figures.gaps, figures.parked), (1, 1, 0));
+        assert_eq!(run.events.iter().filter(|event| event.api_call().is_none()).count(), 1);
+    }
+}

@@ -161,3 +161,40 @@ fn a_packed_file_is_taken_in_parts_and_a_restart_amid_them_loses_nothing() {
     run.until_events(1);
     assert_eq!((run.names(), run.figures().duplicates), (vec!["more".to_owned()], 0));
 }
+
+#[test]
+fn a_digest_waits_for_the_files_that_it_names_and_then_tells_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("AWSLogs");
+    let at = |key: &str| folder.path().join(key);
+    let digest =
+        "AWSLogs/1/CloudTrail-Digest/r/2026/11/24/1_CloudTrail-Digest_r_t_r_20261124T110000Z.json";
+    let (late, never) =
+        ("AWSLogs/1/CloudTrail/r/2026/11/24/a.json", "AWSLogs/1/CloudTrail/r/b.json");
+    let text = trail(&["a".to_owned()]);
+    let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = |key: &str| serde_json::json!({"s3Bucket": "b", "s3Object": key, "hashValue": hash});
+    let content = serde_json::json!({
+        "digestStartTime": "2026-11-24T10:00:00Z", "digestEndTime": "2026-11-24T11:00:00Z",
+        "digestS3Bucket": "b", "digestS3Object": digest, "digestPublicKeyFingerprint": "f",
+        "logFiles": [file(late), file(never)],
+    });
+    for key in [digest, late] {
+        fs::create_dir_all(at(key).parent().unwrap()).unwrap();
+    }
+    fs::write(at(digest), content.to_string()).unwrap();
+    let mut spec: clew_intake::SourceSpec =
+        format!("files:{},digests=yes", copy.display()).parse().unwrap();
+    spec.digests.as_mut().unwrap().patience = std::time::Duration::from_secs(3);
+    let state = folder.path().join("state");
+    let (intake, committer) = clew_intake::Intake::start(vec![spec], &state).unwrap();
+    let mut run = Run { intake, committer, events: Vec::new(), complaints: Vec::new() };
+    fs::write(at(late), &text).unwrap();
+    run.until("the digest is checked", |run| run.figures().files_proven == 1);
+    run.until("what is missing is told", |run| !run.complaints.is_empty());
+    let told: Vec<_> = run.complaints.iter().map(|it| (&*it.code, &*it.message)).collect();
+    let gone = format!("`s3://b/{never}` is gone");
+    assert_eq!(told, [("cloudtrail-file-missing", &*gone)]);
+    assert_eq!(run.figures().gaps, 1);
+}

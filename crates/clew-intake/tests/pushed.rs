@@ -186,3 +186,44 @@ fn what_pub_sub_pushes_is_taken_by_its_token_alone() {
     assert_eq!((figures.batches, figures.refused), (1, count as u64 + 1));
     assert_eq!((run.names(), figures.complaints), (vec!["a".to_owned()], 0));
 }
+
+#[test]
+fn event_grid_is_given_its_code_back_and_what_it_sends_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    fs::write(&token, "secret\n").unwrap();
+    let source = format!("eventgrid:127.0.0.1:0,token={}", token.display());
+    let mut run = Run::start(&[&source], folder.path());
+    let address = run.address();
+    let client = thread::spawn(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(DEADLINE))
+            .build()
+            .into();
+        let post = |query: &str, kind: &str, body: &Value| {
+            let ask = agent.post(format!("{address}{query}")).header("aeg-event-type", kind);
+            let mut answer = ask.send(body.to_string()).unwrap();
+            (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+        };
+        let ask = json!([{
+            "id": "1", "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+            "data": {"validationCode": "c0de"},
+        }]);
+        let kind = "SubscriptionValidation";
+        assert_eq!(post("?token=wrong", kind, &ask).0, 401);
+        assert_eq!(post("", kind, &ask).0, 401);
+        let given = post("?token=secret", kind, &ask);
+        assert_eq!(given, (200, r#"{"validationResponse":"c0de"}"#.to_owned()));
+        let event = json!([{
+            "id": "2", "eventTime": "2026-11-24T10:00:00Z",
+            "eventType": "Microsoft.Resources.ResourceWriteSuccess",
+            "data": {"operationName": "a", "resourceUri": "/subscriptions/s/r"},
+        }]);
+        assert_eq!(post("?token=secret", "Other", &event).0, 400);
+        post("?a=b&token=secret", "Notification", &event).0
+    });
+    run.until_events(1);
+    assert_eq!(client.join().unwrap(), 200);
+    assert_eq!((run.names(), run.figures().refused), (vec!["a".to_owned()], 2));
+}

@@ -213,6 +213,7 @@ impl Loss {
                 LossReason::QueueFull => "queue_full",
                 LossReason::MapFull => "map_full",
                 LossReason::RateBound => "rate_bound",
+                LossReason::AuditFile => "audit_file",
             },
             record: if record.is_empty() { "unknown".to_owned() } else { record },
             cpu: if lost.cpu == u16::MAX { "none".to_owned() } else { lost.cpu.to_string() },

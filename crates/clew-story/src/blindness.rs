@@ -40,6 +40,9 @@ impl Blindness {
     const NODES_MAX: usize = 256;
     /// Minutes × reasons of loss remembered; the oldest goes first.
     const LOSSES_MAX: usize = 1_024;
+    /// What an audit log says of its files is up to so much older: an hour that its digest covers,
+    /// and 15 minutes by which its events are late.
+    const AUDIT_MINUTES: u64 = 75;
     /// Blind spots of one machine that are kept.
     const SPOTS_MAX: usize = 32;
 
@@ -95,10 +98,15 @@ impl Blindness {
         boots: &BTreeSet<BootId>,
         span: (TimestampNs, TimestampNs),
     ) -> Vec<String> {
-        let minutes = span.0.unix_ns() / NS_PER_MINUTE..=span.1.unix_ns() / NS_PER_MINUTE;
+        let (first, last) = (span.0.unix_ns() / NS_PER_MINUTE, span.1.unix_ns() / NS_PER_MINUTE);
         let mut sums: BTreeMap<(BootId, LossReason, &Text), u64> = BTreeMap::new();
         for loss in &self.losses {
-            if boots.contains(&loss.boot) && minutes.contains(&loss.minute) {
+            let is_near = if loss.reason == LossReason::AuditFile {
+                first <= loss.minute && loss.minute <= last + Self::AUDIT_MINUTES
+            } else {
+                boots.contains(&loss.boot) && first <= loss.minute && loss.minute <= last
+            };
+            if is_near {
                 let sum = sums.entry((loss.boot, loss.reason, &loss.record)).or_default();
                 *sum = sum.saturating_add(loss.count);
             }
@@ -109,6 +117,11 @@ impl Blindness {
                 let what =
                     if record.is_empty() { String::new() } else { format!(" of `{record}`") };
                 let (node, why) = (self.hostname(*boot), why(*reason));
+                if *reason == LossReason::AuditFile {
+                    return format!(
+                        "{count} files{what} cannot be trusted around that time: {why}."
+                    );
+                }
                 format!("{count} events{what} were lost on {node} around that time: {why}.")
             })
             .collect();
@@ -147,6 +160,7 @@ const fn why(reason: LossReason) -> &'static str {
         LossReason::QueueFull => "a queue was full",
         LossReason::MapFull => "a table in the kernel was full",
         LossReason::RateBound => "there were more of them than are told in a second",
+        LossReason::AuditFile => "they were changed or removed after they were written",
     }
 }
 
@@ -197,6 +211,25 @@ mod tests {
             ]
         "#]]
         .assert_debug_eq(&tell(&blindness, 610, 620));
+    }
+
+    #[test]
+    fn files_of_an_audit_log_that_were_changed_are_told_of_the_hour_before_whatever_the_machine() {
+        let mut blindness = Blindness::default();
+        let lost = Lost {
+            cpu: u16::MAX,
+            reason: LossReason::AuditFile,
+            record: "cloudtrail".into(),
+            count: 2,
+        };
+        let id = EventId(1 << 127);
+        blindness.observe(&Event { id, ..event(6000, EventKind::Lost(lost)) });
+        let told = "2 files of `cloudtrail` cannot be trusted around that time: they were changed \
+                    or removed after they were written.";
+        assert_eq!(tell(&blindness, 6000 - 75 * 60, 6000 - 75 * 60), [told]);
+        assert_eq!(tell(&blindness, 6000, 6000), [told]);
+        assert_eq!(tell(&blindness, 6060, 6060), Vec::<String>::new());
+        assert_eq!(tell(&blindness, 0, 6000 - 76 * 60), Vec::<String>::new());
     }
 
     #[test]

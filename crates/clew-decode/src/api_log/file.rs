@@ -119,6 +119,9 @@ impl File {
         if markers.has(Markers::DIGEST) {
             return;
         }
+        if let Some(record) = of_event_grid(value) {
+            return self.bytes(ApiSource::AzureActivity, &record);
+        }
         let github = webhook_type(value);
         let is_wrapper = |(name, value): &(Value<'_, '_>, Value<'_, '_>)| {
             matches!(value.kind(), Kind::Object | Kind::Array | Kind::String)
@@ -228,6 +231,21 @@ fn is_kubernetes_of_azure(record: Value<'_, '_>) -> bool {
     let [operation, properties] = record.pick(["operationName", "properties"]);
     let log = operation.and(properties).and_then(|properties| properties.get("log"));
     log.is_some_and(|log| log.kind() == Kind::String)
+}
+
+/// What Event Grid tells of an operation on a resource, as a record of Azure's activity log: it has
+/// the same members, but its id and time stand around it, and the resource has another name.
+fn of_event_grid(event: Value<'_, '_>) -> Option<Vec<u8>> {
+    let [kind, id, time, operation] = event.pick(["eventType", "id", "eventTime", "data"]);
+    if !kind?.string()?.starts_with(b"Microsoft.Resources.") {
+        return None;
+    }
+    let resource = operation?.get("resourceUri")?;
+    let rest = operation?.raw().strip_prefix(b"{")?;
+    let [id, time, resource] = [id?, time?, resource].map(Value::raw);
+    let start: [&[u8]; 6] =
+        [b"{\"eventDataId\":", id, b",\"eventTimestamp\":", time, b",\"resourceId\":", resource];
+    Some([&start.concat(), b",".as_slice(), rest].concat())
 }
 
 /// The type of a message of GitHub, which stands in the headers of its request.

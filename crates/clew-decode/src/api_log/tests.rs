@@ -278,3 +278,17 @@ pub(super) fn shown(claims: &[Claim]) -> String {
     };
     claims.iter().map(shown).collect::<Vec<_>>().join("; ")
 }
+
+#[test]
+fn what_event_grid_tells_of_a_resource_is_a_record_of_its_activity() {
+    let event = r#"[{"subject":"/subscriptions/s/x","eventType":"Microsoft.Resources.ResourceWriteSuccess","eventTime":"2026-11-24T10:00:00Z","id":"e1","data":{"authorization":{"scope":"/"},"claims":{"appid":"a","ipaddr":"192.0.2.1"},"correlationId":"c","httpRequest":"","resourceProvider":"Microsoft.Authorization","resourceUri":"/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/r","operationName":"Microsoft.Authorization/roleAssignments/write","status":"Succeeded","subscriptionId":"s","tenantId":"t"},"dataVersion":"2","metadataVersion":"1","topic":"/subscriptions/s"}]"#;
+    let Decoded { events, complaints } = decode("grid", event.as_bytes());
+    assert_eq!(complaints, []);
+    let call = events[0].api_call().unwrap();
+    assert_eq!(call.source, ApiSource::AzureActivity);
+    assert_eq!(call.action, "Microsoft.Authorization/roleAssignments/write".into());
+    assert_eq!((&*call.principal.to_string(), &*call.account.to_string()), ("a", "s"));
+    assert_eq!(events[0].time, TimestampNs::from_rfc3339("2026-11-24T10:00:00Z").unwrap());
+    let other = event.replace("Microsoft.Resources.", "Microsoft.Storage.");
+    assert!(decode("grid", other.as_bytes()).events.is_empty());
+}

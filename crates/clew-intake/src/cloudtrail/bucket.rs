@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client::{self, Object, Objects, Read};
+use clew_decode::api_log::Decoded;
+
+use super::client::{self, Object, Objects, Taken};
 use super::cursor::Cursor;
 use crate::intake::now;
 use crate::ledger::{Change, Parked};
@@ -83,7 +85,8 @@ impl Walker {
             if has_files || below.iter().any(|folder| is_year(folder)) {
                 found.push(prefix);
             } else {
-                below.retain(|folder| !folder.ends_with("/CloudTrail-Digest/"));
+                let proves = self.feed.prover.is_some();
+                below.retain(|folder| proves || !folder.ends_with("/CloudTrail-Digest/"));
                 open.append(&mut below);
             }
             if FOLDERS_AT_ONCE < found.len() + open.len() {
@@ -120,29 +123,32 @@ impl Walker {
 
     async fn take(&self, folder: &str, key: &str, cursor: &mut Cursor) {
         let object = Object { bucket: self.spec.bucket.clone(), key: key.to_owned() };
-        let read = if object.has_records() { self.read(&object).await } else { Ok(None) };
+        let read = self.read(&object).await;
         cursor.add(key);
         let value = serde_json::to_string(cursor).unwrap_or_default();
         let mut changes = vec![Change::Move { key: folder.to_owned(), value }];
         let (decoded, _room) = match read {
-            Ok(read) => read.unzip(),
+            Ok(Taken { decoded, changes: more, room }) => {
+                changes.extend(more);
+                (decoded, room)
+            }
             Err(reason) => {
                 changes.push(Change::Park(self.give_up(key, reason)));
-                (None, None)
+                (Decoded::default(), None)
             }
         };
-        self.feed.send(decoded.unwrap_or_default(), changes).await;
+        self.feed.send(decoded, changes).await;
     }
 
-    async fn read(&self, object: &Object) -> Result<Option<Read>, String> {
+    async fn read(&self, object: &Object) -> Result<Taken, String> {
         for _ in 1..TRIES {
-            match self.objects.read(object, &self.feed).await {
-                Ok(read) => return Ok(Some(read)),
+            match self.objects.take(object, &self.feed).await {
+                Ok(taken) => return Ok(taken),
                 Err(reason) => self.feed.shared.fail(reason),
             }
             tokio::time::sleep(TRY_SPAN).await;
         }
-        self.objects.read(object, &self.feed).await.map(Some)
+        self.objects.take(object, &self.feed).await
     }
 
     fn give_up(&self, key: &str, reason: String) -> Parked {

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use clew_decode::api_log::Decoded;
 use tokio::task::JoinSet;
 
-use super::client::{self, Object, Objects};
+use super::client::{self, Object, Objects, Taken};
 use super::notification::{self, Notice};
 use crate::intake::now;
 use crate::ledger::{Change, Parked};
@@ -95,9 +95,10 @@ impl Reader {
     /// Hands over all objects; whether they are committed, or `None` where none has records.
     async fn read(&self, objects: &[Object]) -> Result<Option<bool>, String> {
         let mut last = None;
-        for object in objects.iter().filter(|object| object.has_records()) {
-            let (decoded, _room) = self.objects.read(object, &self.feed).await?;
-            last = Some(self.feed.send(decoded, Vec::new()).await);
+        for object in objects {
+            let Taken { decoded, changes, room: _room } =
+                self.objects.take(object, &self.feed).await?;
+            last = Some(self.feed.send(decoded, changes).await);
         }
         // Commits keep their order, so the last receipt speaks for all.
         Ok(match last {

@@ -6,8 +6,10 @@
 //! beginning, so a renamed file goes on where it was, and one that was cut and written anew, or
 //! that got the inode of another, begins anew. What a copy of a file holds is known by its events.
 //!
-//! Reading order: this file (the rounds), `walk` (which files there are), `tail` (one file).
+//! Reading order: this file (the rounds), `walk` (which files there are), `tail` (one file),
+//! `beside` (what a digest names).
 
+mod beside;
 mod tail;
 mod walk;
 

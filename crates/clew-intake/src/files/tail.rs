@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Instant;
 
 use clew_decode::api_log::{self, Decoded, Ordered, Records};
 use clew_event::Complaint;
@@ -13,6 +14,8 @@ use clew_event::json::JSON_BYTES_MAX;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::beside;
+use crate::cloudtrail::proof::{Met, Prover};
 use crate::ledger::Change;
 use crate::queue::Feed;
 
@@ -22,6 +25,8 @@ pub(crate) const LINE_BYTES_MAX: usize = JSON_BYTES_MAX + (64 << 10);
 const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of the beginning by which a file is known.
 const HEAD_BYTES: u64 = 1024;
+/// How often a digest is looked at while what it names may still come.
+const LOOKS: u32 = 60;
 /// Rounds without a change after which nothing more is expected.
 const ROUNDS_SETTLED: u32 = 3;
 
@@ -87,6 +92,8 @@ pub(super) struct Tail {
     size: u64,
     written: (i64, i64),
     rounds_quiet: u32,
+    /// When a digest was first looked at in vain, and last.
+    looked: Option<(Instant, Instant)>,
 }
 
 impl Tail {
@@ -179,7 +186,10 @@ impl Tail {
         match self.form {
             Form::Unknown => Some(Ok(())),
             Form::Lines => self.read_lines(key, feed, is_settled),
-            Form::Whole if is_settled => self.read_whole(key, feed).map(Ok),
+            Form::Whole if is_settled => match &feed.prover {
+                Some(prover) if is_digest(&self.cursor.path) => self.prove(prover, key, feed),
+                Some(_) | None => self.read_whole(key, feed).map(Ok),
+            },
             Form::Whole => Some(Ok(())),
         }
     }
@@ -263,15 +273,53 @@ impl Tail {
         self.move_to(self.size, last, key, feed)
     }
 
+    /// Checks a digest once all that it names is there, or has had the time to come.
+    fn prove(&mut self, prover: &Prover, key: Key, feed: &Feed) -> Option<io::Result<()>> {
+        let pause = prover.patience / LOOKS;
+        if self.looked.is_some_and(|(_, last)| last.elapsed() < pause) {
+            return Some(Ok(()));
+        }
+        let path = Path::new(&self.cursor.path);
+        let bytes = match beside::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Err(error)),
+        };
+        let name = self.cursor.path.clone();
+        let met = Met { name: &name, bytes: &bytes, place: None, signature: None };
+        let proof = prover.prove(&met, &mut |digest, place| beside::fetch(path, digest, place));
+        let now = Instant::now();
+        let (first, _) = *self.looked.insert((self.looked.map_or(now, |(first, _)| first), now));
+        if proof.is_open && first.elapsed() < prover.patience {
+            return Some(Ok(()));
+        }
+        self.looked = None;
+        let changes = proof.settle(prover, feed);
+        self.move_on(self.size, proof.decoded, (key, changes), feed).map(Ok)
+    }
+
     /// Hands over records, and that the file is read up to `offset` once they are committed.
     fn move_to(&mut self, offset: u64, decoded: Decoded, key: Key, feed: &Feed) -> Option<()> {
+        self.move_on(offset, decoded, (key, Vec::new()), feed)
+    }
+
+    fn move_on(
+        &mut self,
+        offset: u64,
+        decoded: Decoded,
+        (key, mut changes): (Key, Vec<Change>),
+        feed: &Feed,
+    ) -> Option<()> {
         self.cursor.offset = offset;
         self.cursor.head_length = offset.min(HEAD_BYTES);
         self.cursor.head = self.head().ok().unwrap_or_default();
         let value = serde_json::to_string(&self.cursor).unwrap_or_default();
-        let change = Change::Move { key: key.to_string(), value };
-        feed.wait(feed.send(decoded, vec![change])).map(drop)
+        changes.push(Change::Move { key: key.to_string(), value });
+        feed.wait(feed.send(decoded, changes)).map(drop)
     }
+}
+
+fn is_digest(path: &str) -> bool {
+    path.contains("_CloudTrail-Digest_")
 }
 
 fn is_record(bytes: &[u8]) -> bool {

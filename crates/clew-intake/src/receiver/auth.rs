@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -24,6 +25,8 @@ pub(super) enum Guard {
     Sns(Sns),
     /// A signed token.
     Google(Google),
+    /// As for a bearer token; Event Grid may send it in the address too.
+    EventGrid(blake3::Hash),
 }
 
 impl Guard {
@@ -33,6 +36,7 @@ impl Guard {
             Sender::EventBridge { header, token } => {
                 Ok(Self::Key(header.clone(), secret(name, token)?))
             }
+            Sender::EventGrid { token } => secret(name, token).map(Self::EventGrid),
             Sender::Sns { topic, certificate } => {
                 let read = |path: &Path| {
                     CertificateDer::from_pem_slice(read(name, path)?.as_bytes())
@@ -53,7 +57,7 @@ impl Guard {
     }
 
     /// Judges a request by its head; one of SNS is judged by its body.
-    pub(super) async fn admits(&self, headers: &HeaderMap) -> bool {
+    pub(super) async fn admits(&self, Parts { headers, uri, .. }: &Parts) -> bool {
         match self {
             Self::Sns(_) => true,
             Self::Google(google) => match bearer(headers) {
@@ -63,6 +67,9 @@ impl Guard {
             Self::Token(expected) => {
                 bearer(headers).is_some_and(|token| blake3::hash(token.as_bytes()) == *expected)
             }
+            Self::EventGrid(expected) => bearer(headers)
+                .or_else(|| uri.query()?.split('&').find_map(|part| part.strip_prefix("token=")))
+                .is_some_and(|token| blake3::hash(token.as_bytes()) == *expected),
             Self::Key(name, expected) => {
                 headers.get(name).is_some_and(|key| blake3::hash(key.as_bytes()) == *expected)
             }

@@ -6,6 +6,7 @@
 //! where the queue is full.
 
 mod auth;
+mod event_grid;
 mod fetch;
 mod google;
 mod packed;
@@ -45,6 +46,25 @@ pub(crate) struct Receiver {
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
     service: Arc<Service>,
+}
+
+/// What a sender is told.
+enum Answer {
+    /// What it sent is kept.
+    Taken,
+    /// What it asked of us before it sends, in JSON.
+    Handshake(String),
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Taken => StatusCode::OK.into_response(),
+            Self::Handshake(text) => {
+                ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -97,7 +117,7 @@ impl Receiver {
 
 async fn take(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
     match tokio::time::timeout(REQUEST_SPAN, service.take(request)).await {
-        Ok(Ok(())) => StatusCode::OK.into_response(),
+        Ok(Ok(answer)) => answer.into_response(),
         Ok(Err(StatusCode::TOO_MANY_REQUESTS)) => {
             let retry = [(header::RETRY_AFTER, RETRY_SECONDS)];
             (StatusCode::TOO_MANY_REQUESTS, retry).into_response()
@@ -108,9 +128,9 @@ async fn take(State(service): State<Arc<Service>>, request: Request<Body>) -> Re
 }
 
 impl Service {
-    async fn take(&self, request: Request<Body>) -> Result<(), StatusCode> {
+    async fn take(&self, request: Request<Body>) -> Result<Answer, StatusCode> {
         let (head, body) = request.into_parts();
-        if !self.guard.admits(&head.headers).await {
+        if !self.guard.admits(&head).await {
             return Err(self.refuse(StatusCode::UNAUTHORIZED));
         }
         let longest = match self.guard {
@@ -124,12 +144,18 @@ impl Service {
         let mut place = self.place(length)?;
         let body = to_bytes(body, longest).await;
         let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-        let Some(body) = self.open(body).await? else { return Ok(()) };
+        if matches!(self.guard, Guard::EventGrid(_))
+            && let Some(answer) = event_grid::handshake(&head.headers, &body)?
+        {
+            return Ok(Answer::Handshake(answer));
+        }
+        let Some(body) = self.open(body).await? else { return Ok(Answer::Taken) };
         let (body, room) = self.unpack(body).await?;
         room.into_iter().for_each(|room| place.merge(room));
         let decoded = decode(self.name.clone(), body).await;
         let receipt = self.feed.hand(decoded, Vec::new(), Some(place));
-        receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+        receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        Ok(Answer::Taken)
     }
 
     fn refuse(&self, status: StatusCode) -> StatusCode {

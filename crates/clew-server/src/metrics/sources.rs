@@ -6,7 +6,7 @@ use super::exposition::{Exposition, Kind};
 
 type Figure = fn(&SourceFigures) -> u64;
 
-const FAMILIES: [(&str, Kind, &str, Figure); 12] = [
+const FAMILIES: [(&str, Kind, &str, Figure); 14] = [
     ("clew_source_events_total", Kind::Counter, "Events, each once.", |of| of.events),
     ("clew_source_batches_total", Kind::Counter, "Files, objects or requests.", |of| of.batches),
     ("clew_source_duplicates_total", Kind::Counter, "Events that came again.", |of| of.duplicates),
@@ -29,6 +29,12 @@ const FAMILIES: [(&str, Kind, &str, Figure); 12] = [
     ("clew_source_parked_total", Kind::Counter, "Messages put aside.", |of| of.parked),
     ("clew_source_ids_let_go_total", Kind::Counter, "Ids that are no longer known.", |of| {
         of.ids_let_go
+    }),
+    ("clew_source_files_proven_total", Kind::Counter, "Files that a digest proved.", |of| {
+        of.files_proven
+    }),
+    ("clew_source_files_altered_total", Kind::Counter, "Files that were changed later.", |of| {
+        of.files_altered
     }),
     ("clew_source_queued", Kind::Gauge, "Batches that wait.", |of| of.queued),
 ];
