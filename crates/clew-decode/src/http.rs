@@ -6,7 +6,7 @@
 //!
 //! Reading order: `assembler` (which connections are known, and when they are given up), `table`,
 //! `direction` (pieces into their order), `connection` (what a connection speaks), `http1` and
-//! `exchange` (messages of HTTP/1 and their matching), `http2`, `reader` and `head` (bytes into parts of
+//! `exchange` (messages of HTTP/1 and their matching), `http2`, `fastcgi`, `reader` and `head` (bytes into parts of
 //! messages), `message` (parts into what is told), `body`, `fields`, `principal`, `metadata`.
 //!
 //! Invariant: memory is bounded by [`BUFFERED_BYTES_MAX`] and [`CONNECTIONS_MAX`], whatever comes.
@@ -16,6 +16,7 @@ mod body;
 mod connection;
 mod direction;
 mod exchange;
+mod fastcgi;
 mod fields;
 mod head;
 mod http1;
@@ -35,6 +36,7 @@ pub use assembler::{
 pub use body::{REQUEST_BODY_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};
 pub use direction::{REORDER_BYTES_MAX, REORDER_NS_MAX, REORDER_PIECES_MAX};
 pub use exchange::EXCHANGES_MAX;
+pub use fastcgi::{PARAMETERS_BYTES_MAX, REQUESTS_MAX};
 pub use head::FIELDS_MAX;
 pub use http2::{BLOCK_BYTES_MAX, STREAM_BODIES_BYTES_MAX, STREAMS_MAX, TABLE_BYTES_MAX};
 pub use message::{FIELD_BYTES_MAX, TARGET_BYTES_MAX};

@@ -3,6 +3,7 @@
 use super::Piece;
 use super::direction::{Direction, Waiting};
 use super::exchange::{About, Moment, Teller};
+use super::fastcgi::{self, FastCgi};
 use super::head;
 use super::http1::{Found, Http1, Turn};
 use super::http2::{self, Http2};
@@ -19,6 +20,7 @@ enum Side {
 enum Speaks {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
+    FastCgi(Box<FastCgi>),
     /// Not HTTP, or not any more: it is left alone.
     Other,
 }
@@ -48,6 +50,7 @@ impl Connection {
         let messages = match &self.speaks {
             Speaks::Http1(http1) => http1.buffered(),
             Speaks::Http2(http2) => http2.buffered(),
+            Speaks::FastCgi(fastcgi) => fastcgi.buffered(),
             Speaks::Other => 0,
         };
         self.client.buffered() + self.server.buffered() + messages
@@ -152,7 +155,7 @@ impl Connection {
         let turn = Turn { moment: piece.moment, is_patient };
         let mut found = self.feed(side, &mut rest, turn, to);
         if matches!(found, Found::Http2 | Found::Upgraded) {
-            self.switch(found);
+            self.switch(found, to);
             found = self.feed(side, &mut rest, turn, to);
         }
         let read = u64::try_from(piece.bytes.len() - rest.len()).unwrap_or(u64::MAX);
@@ -172,9 +175,9 @@ impl Connection {
             }
             Found::Other => {
                 to.counts.not_http += 1;
-                self.leave();
+                self.leave(to);
             }
-            Found::Http2 | Found::Upgraded | Found::Handed => self.leave(),
+            Found::Http2 | Found::Upgraded | Found::Handed => self.leave(to),
         }
         None
     }
@@ -184,6 +187,10 @@ impl Connection {
             Speaks::Http1(http1) => http1,
             Speaks::Http2(http2) => {
                 http2.read(side == Side::Client, rest, turn.moment, to);
+                return Found::All;
+            }
+            Speaks::FastCgi(fastcgi) => {
+                fastcgi.read(side == Side::Client, rest, turn.moment, to);
                 return Found::All;
             }
             Speaks::Other => return Found::Handed,
@@ -203,10 +210,17 @@ impl Connection {
         if is_lost && !to.about.is_http && http2::is_frames(piece.bytes, piece.moved) {
             self.speaks = Speaks::Http2(Box::new(Http2::joined()));
         }
+        let is_undecided = matches!(self.speaks, Speaks::Http1(_)) && !to.about.is_http;
+        if side == Side::Client && is_undecided && fastcgi::is_begin(piece.bytes) {
+            self.speaks = Speaks::FastCgi(Box::default());
+        }
         let http1 = match &mut self.speaks {
             Speaks::Http1(http1) => http1,
             Speaks::Http2(http2) => {
                 return http2.begin(side == Side::Client, piece.bytes, piece.moved);
+            }
+            Speaks::FastCgi(fastcgi) => {
+                return fastcgi.begin(side == Side::Client, piece.bytes);
             }
             Speaks::Other => return,
         };
@@ -230,6 +244,7 @@ impl Connection {
         let http1 = match &mut self.speaks {
             Speaks::Http1(http1) => http1,
             Speaks::Http2(http2) => return http2.gap(side == Side::Client, bytes, moment, to),
+            Speaks::FastCgi(fastcgi) => return fastcgi.gap(side == Side::Client, bytes, to),
             Speaks::Other => return,
         };
         match side {
@@ -244,17 +259,19 @@ impl Connection {
         match &mut self.speaks {
             Speaks::Http1(http1) => http1.end(&self.server.reader, to),
             Speaks::Http2(http2) => http2.end(to),
+            Speaks::FastCgi(fastcgi) => fastcgi.end(to),
             Speaks::Other => {}
         }
     }
 
     /// From here on it is HTTP/2.
-    fn switch(&mut self, found: Found) {
+    fn switch(&mut self, found: Found, to: &mut Teller<'_>) {
         let Speaks::Http1(http1) = &mut self.speaks else { return };
         let mut http2 = match found {
             Found::Upgraded => Http2::upgraded(http1.waiting.pop_back()),
             _ => Http2::greeted(),
         };
+        http1.end(&self.server.reader, to);
         if found == Found::Http2 && 0 < self.server.next {
             http2.lose_server();
         }
@@ -262,7 +279,10 @@ impl Connection {
     }
 
     /// Leaves the rest of the connection alone.
-    fn leave(&mut self) {
+    fn leave(&mut self, to: &mut Teller<'_>) {
+        if let Speaks::Http1(http1) = &mut self.speaks {
+            http1.end(&self.server.reader, to);
+        }
         self.speaks = Speaks::Other;
         (self.client, self.server) = (Direction::new(), Direction::new());
     }
@@ -276,7 +296,9 @@ impl Connection {
         let is_wrong = match self.side(piece) {
             Side::Client => head::is_response(piece.bytes),
             Side::Server => {
-                head::is_request(piece.bytes) || piece.bytes.starts_with(head::HTTP2_HEAD)
+                head::is_request(piece.bytes)
+                    || piece.bytes.starts_with(head::HTTP2_HEAD)
+                    || fastcgi::is_begin(piece.bytes)
             }
         };
         if is_wrong {

@@ -1,5 +1,7 @@
 //! Connections whole, in pieces, with gaps, and as an attacker would send them.
 
+mod bounds;
+mod fastcgi;
 mod hostile;
 mod http1;
 mod http2;
