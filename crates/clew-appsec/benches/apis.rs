@@ -75,10 +75,12 @@ fn over_objects(number: u64, size: u64) -> (Event, HttpEvent) {
     exchange(number, &format!("/api/v2/orders/{object}"), object)
 }
 
+/// Makes the `number`-th exchange over so many.
+type Make = fn(u64, u64) -> (Event, HttpEvent);
+
 fn observe(criterion: &mut Criterion) {
     let workload = Text::from("shop");
-    let kinds: [(&str, fn(u64, u64) -> (Event, HttpEvent)); 2] =
-        [("endpoints", over_endpoints), ("objects", over_objects)];
+    let kinds: [(&str, Make); 2] = [("endpoints", over_endpoints), ("objects", over_objects)];
     for (kind, make) in kinds {
         let mut group = criterion.benchmark_group(format!("apis {kind}"));
         group.throughput(Throughput::Elements(1));

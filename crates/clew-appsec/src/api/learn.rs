@@ -1,7 +1,7 @@
 //! Judging an exchange, and then learning from it.
 
 use super::Apis;
-use super::detect::{authentication, configuration, consumption, function, object, property};
+use super::detect::{Odd, authentication, configuration, consumption, function, object, property};
 use super::endpoint::Endpoint;
 use super::exchange::{Asked, Exchange};
 use super::habit::Habit;
@@ -22,7 +22,7 @@ const FIRSTS_COUNTED: u32 = 8;
 /// What judging found out that learning needs.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
-    strange: Vec<Asked>,
+    odd: Odd,
     is_late: bool,
     is_move: bool,
     step_before: (u64, Option<u64>),
@@ -82,13 +82,13 @@ impl Apis {
         }
         let Some(known) = self.known_of(read, &nobody) else { return Default::default() };
         let endpoint = self.endpoints.get(read.endpoint);
-        let verdicts = detect::judge(&known, endpoint, read, &strange);
-        let is_late = LATE_OKS <= known.principal.oks
-            && endpoint
-                .is_some_and(|endpoint| function::taken_up(&known, endpoint, read).is_some());
+        let companions = endpoint.and_then(|endpoint| function::taken_up(&known, endpoint, read));
+        let odd = Odd { strange, companions };
+        let verdicts = detect::judge(&known, endpoint, read, &odd);
+        let is_late = LATE_OKS <= known.principal.oks && companions.is_some();
         let is_move = authentication::is_move(&known, read);
         let step_before = function::step_before(&known, read);
-        (verdicts, Judged { strange, is_late, is_move, step_before })
+        (verdicts, Judged { odd, is_late, is_move, step_before })
     }
 
     fn known_of<'a>(&'a self, read: &Exchange<'_>, nobody: &'a Principal) -> Option<Known<'a>> {
@@ -108,7 +108,7 @@ impl Apis {
         let endpoint = self.endpoints.get_mut(read.endpoint);
         let is_known = endpoint.is_some();
         if let Some(endpoint) = endpoint {
-            endpoint.learn_habits(read, &judged.strange, principal);
+            endpoint.learn_habits(read, &judged.odd.strange, principal);
             if is_disputed {
                 self.taint(read);
                 return;

@@ -81,14 +81,18 @@ impl<const MAX: usize> Seen<MAX> {
     /// How many hundredths of what either has seen both have seen (Jaccard), estimated from the
     /// smallest hashes of the two together.
     pub(super) fn likeness_percent<const OTHER: usize>(&self, other: &Seen<OTHER>) -> usize {
-        let mut both: Vec<u32> = self.hashes.iter().chain(&other.hashes).copied().collect();
-        both.sort_unstable();
-        both.dedup();
-        both.truncate(MAX.min(OTHER));
-        let has = |seen: &[u32], hash: &u32| seen.binary_search(hash).is_ok();
-        let shared =
-            both.iter().filter(|hash| has(&self.hashes, hash) && has(&other.hashes, hash)).count();
-        (shared * 100).checked_div(both.len()).unwrap_or(0)
+        let (mut own, mut others) = (self.hashes.as_slice(), other.hashes.as_slice());
+        let (mut both, mut shared) = (0, 0);
+        while both < MAX.min(OTHER) {
+            let (first, second) = (own.first(), others.first());
+            let Some(least) = first.into_iter().chain(second).min() else { break };
+            let (is_own, is_others) = (first == Some(least), second == Some(least));
+            shared += usize::from(is_own && is_others);
+            both += 1;
+            own = own.get(usize::from(is_own)..).unwrap_or_default();
+            others = others.get(usize::from(is_others)..).unwrap_or_default();
+        }
+        (shared * 100).checked_div(both).unwrap_or(0)
     }
 }
 

@@ -19,10 +19,9 @@ const FASTER: u64 = 8;
 pub(super) fn judge_function(
     known: &Known<'_>,
     endpoint: &Endpoint,
-    exchange: &Exchange<'_>,
+    (exchange, companions): (&Exchange<'_>, usize),
     found: &mut Vec<Verdict>,
 ) {
-    let Some(companions) = taken_up(known, endpoint, exchange) else { return };
     let without = known
         .api
         .exchanges
