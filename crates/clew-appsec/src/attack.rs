@@ -92,6 +92,12 @@ impl Attacks {
             return;
         }
         self.form(place, name, (value, &[]), hits);
+        // Some servers take a `+` for a space everywhere.
+        if matches!(place, Place::Path | Place::Header | Place::Cookie)
+            && let Some(spaced) = decoding::plus(value)
+        {
+            self.form(place, name, (&spaced, &[]), hits);
+        }
         for form in decoding::forms(value).list {
             self.form(place, name, (&form.bytes, &form.layers), hits);
         }

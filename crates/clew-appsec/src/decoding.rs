@@ -81,29 +81,33 @@ pub struct Forms {
 #[must_use]
 pub fn forms(value: &[u8]) -> Forms {
     let mut found = Forms::default();
-    let mut bytes_left = FORMS_BYTES_MAX;
-    let mut current = Form { bytes: value.to_vec(), layers: Vec::new() };
+    undo(value, value, &[], &mut found);
     let mut next = 0_usize;
-    loop {
-        if current.layers.len() < usize::from(LAYERS_MAX) {
-            for layer in Layer::ALL {
-                let Some(bytes) = layer.undo(&current.bytes) else { continue };
-                let is_known = bytes == value || found.list.iter().any(|it| it.bytes == bytes);
-                if is_known || bytes.is_empty() {
-                    continue;
-                }
-                if FORMS_MAX <= found.list.len() + 1 || bytes_left < bytes.len() {
-                    found.dropped_count = found.dropped_count.saturating_add(1);
-                    continue;
-                }
-                bytes_left -= bytes.len();
-                let layers = current.layers.iter().copied().chain([layer]).collect();
-                found.list.push(Form { bytes, layers });
-            }
+    while let Some(form) = found.list.get(next) {
+        if form.layers.len() < usize::from(LAYERS_MAX) {
+            let form = form.clone();
+            undo(value, &form.bytes, &form.layers, &mut found);
         }
-        let Some(form) = found.list.get(next) else { return found };
-        current = form.clone();
         next += 1;
+    }
+    found
+}
+
+/// Adds what each layer makes of `bytes`, unless it is known.
+fn undo(value: &[u8], bytes: &[u8], layers: &[Layer], found: &mut Forms) {
+    for layer in Layer::ALL {
+        let Some(bytes) = layer.undo(bytes) else { continue };
+        let is_known = bytes == value || found.list.iter().any(|it| it.bytes == bytes);
+        if is_known || bytes.is_empty() {
+            continue;
+        }
+        let taken: usize = found.list.iter().map(|it| it.bytes.len()).sum();
+        if FORMS_MAX <= found.list.len() + 1 || FORMS_BYTES_MAX < taken + bytes.len() {
+            found.dropped_count = found.dropped_count.saturating_add(1);
+            continue;
+        }
+        let layers = layers.iter().copied().chain([layer]).collect();
+        found.list.push(Form { bytes, layers });
     }
 }
 

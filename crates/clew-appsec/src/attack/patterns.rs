@@ -16,7 +16,7 @@ mod statements;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::Regex;
 
 use super::class::Class;
@@ -123,40 +123,48 @@ impl Patterns {
             owners.extend(pattern.literals.iter().map(|_| list.len()));
             list.push((pattern, regex));
         }
-        let literals = AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok();
+        let literals = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words)
+            .ok();
         Self { list, literals, owners }
     }
 
     /// Adds what is found in `seen`; `Where::Response` patterns only where `is_response`.
     pub(super) fn judge(&self, seen: Seen<'_>, is_response: bool, found: &mut Vec<Match>) {
-        for view in View::ALL {
-            let viewed = view::of(view, seen.bytes);
-            let bytes = match (&viewed, view) {
-                (_, View::Plain) => seen.bytes,
-                (Some(bytes), _) => bytes,
-                // The same bytes: the patterns of this view were tried with the plain ones.
-                (None, _) => continue,
-            };
-            let mut candidates = self.candidates(bytes);
-            candidates.retain(|&at| {
-                self.list.get(at).is_some_and(|(pattern, _)| {
-                    let is_view = pattern.view == view
-                        || (view == View::Plain && view::of(pattern.view, seen.bytes).is_none());
-                    is_view && fits(pattern, &seen, is_response)
-                })
-            });
-            for at in candidates {
-                let Some((pattern, regex)) = self.list.get(at) else { continue };
-                if let Some(it) = regex.find(bytes) {
-                    let shown = (view != View::Plain).then(|| it.as_bytes().to_vec());
-                    found.push(Match { pattern, range: it.range(), seen: shown });
+        let shell = view::of(View::Shell, seen.bytes);
+        let stripped = view::of(View::Stripped, seen.bytes);
+        let views = [
+            (View::Plain, Some(seen.bytes)),
+            (View::Shell, shell.as_deref()),
+            (View::Stripped, stripped.as_deref()),
+        ];
+        // A view that shows the same is not looked at again: its patterns run on the plain bytes.
+        let is_plain = |view: View| views.iter().any(|(it, bytes)| *it == view && bytes.is_none());
+        for (view, bytes) in views {
+            let Some(bytes) = bytes else { continue };
+            for (at, mut word) in self.candidates(bytes).into_iter().enumerate() {
+                while word != 0 {
+                    let bit = usize::try_from(word.trailing_zeros()).unwrap_or(0);
+                    word &= word - 1;
+                    let Some((pattern, regex)) = self.list.get(at * 64 + bit) else { continue };
+                    let is_here =
+                        pattern.view == view || (view == View::Plain && is_plain(pattern.view));
+                    if !is_here || !fits(pattern, &seen, is_response) {
+                        continue;
+                    }
+                    if let Some(it) = regex.find(bytes) {
+                        let shown = (view != View::Plain).then(|| it.as_bytes().to_vec());
+                        found.push(Match { pattern, range: it.range(), seen: shown });
+                    }
                 }
             }
         }
     }
 
-    /// Patterns of which a literal is in `bytes`, ascending.
-    fn candidates(&self, bytes: &[u8]) -> Vec<usize> {
+    /// Patterns of which a literal is in `bytes`, as a set of bits.
+    fn candidates(&self, bytes: &[u8]) -> [u64; 4] {
         let mut bits = [0_u64; 4];
         if let Some(literals) = &self.literals {
             for it in literals.find_overlapping_iter(bytes) {
@@ -166,14 +174,7 @@ impl Patterns {
                 }
             }
         }
-        let mut found = Vec::new();
-        for (at, mut word) in bits.into_iter().enumerate() {
-            while word != 0 {
-                found.push(at * 64 + usize::try_from(word.trailing_zeros()).unwrap_or(0));
-                word &= word - 1;
-            }
-        }
-        found
+        bits
     }
 }
 

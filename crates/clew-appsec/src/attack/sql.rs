@@ -24,6 +24,9 @@ pub(super) struct Found {
 pub(super) fn judge(bytes: &[u8]) -> Option<Found> {
     let mut best: Option<Found> = None;
     for quoting in [Quoting::Single, Quoting::Double, Quoting::Backtick, Quoting::Bare] {
+        if quoting == Quoting::Bare && !tokens::may_leave_bare(bytes) {
+            continue;
+        }
         let Some(tokens) = tokens(bytes, quoting) else { continue };
         let found = Scan { bytes, tokens: &tokens, quoting }.judge();
         if let Some(found) = found
@@ -154,6 +157,7 @@ impl Scan<'_> {
             Kind::OpenText if self.reopens(at) => Some((3.0, at, says)),
             Kind::Text | Kind::Number | Kind::Constant | Kind::Variable => match self.kind(next) {
                 Kind::Name | Kind::Other | Kind::From | Kind::Where | Kind::OpenText => None,
+                Kind::Text if self.kind(at) == Kind::Number => None,
                 _ => Some((3.5, next, says)),
             },
             Kind::Function | Kind::Select => Some((3.5, next, says)),

@@ -14,10 +14,6 @@ pub(super) enum View {
     Stripped,
 }
 
-impl View {
-    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Shell, Self::Stripped];
-}
-
 /// The value in that view; `None` where it is the same.
 pub(super) fn of(view: View, bytes: &[u8]) -> Option<Vec<u8>> {
     match view {

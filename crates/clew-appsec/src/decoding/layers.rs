@@ -16,6 +16,9 @@ pub fn plus(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Percent coding, with `%uXXXX`. What is no code stays.
 #[must_use]
 pub fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.contains(&b'%') {
+        return None;
+    }
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     let mut is_changed = false;
@@ -223,6 +226,9 @@ pub fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
     };
     let digits = bytes.strip_suffix(b"==").or_else(|| bytes.strip_suffix(b"=")).unwrap_or(bytes);
     if !(BASE64_BYTES_MIN..=BASE64_BYTES_MAX).contains(&digits.len()) || digits.len() % 4 == 1 {
+        return None;
+    }
+    if !digits.iter().all(|&byte| sextet(byte).is_some()) {
         return None;
     }
     let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 2);

@@ -17,7 +17,7 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Php,
         3.0,
         &["<?", "php]", "php}", "[/php]", "[\\php]", "<script language"],
-        r"(?:<\?(?:php\b|=|$|\s+(?:$|\w+\s*[(;'\x22$=])|\(|[$@'\x22/#!]|x(?:[^mps\w]|ml\s*[^\w\s.=-]|ml\s+[^\w\s])|[a-wyz]\w*\s*[(;'\x22$])|[\[{][/\\]?php[\]}]|<script\s+language\s*=\s*['\x22]?php)",
+        r"(?:<\?(?:php\b|=|$|\s+(?:$|(?:php|echo)\b|\w+\s*[(;'\x22$=])|\(|[$@'\x22/#!]|x(?:[^mps\w]|ml\s*[^\w\s.=-]|ml\s+[^\w\s])|[a-wyz]\w*\s*[(;'\x22$])|[\[{][/\\]?php[\]}]|<script\s+language\s*=\s*['\x22]?php)",
         "opens a program of PHP",
     ),
     p(
@@ -39,9 +39,10 @@ pub(super) const LIST: &[Pattern] = &[
         Class::Php,
         2.5,
         &["$", "%24"],
-        r"(?:\$_(?:get|post|request|server|cookie|session|files|env)\b|\$\{?_?globals\b|\$http_(?:get|post|cookie|server|env)_vars|(?:^|[^\w])@?\${1,2}(?:\{\w+\}|\w+)(?:\s*(?:\[[^\]]{1,40}\]|\{[^}]{1,40}\})\s*)*\s*\((?:\s*[\w'\x22$.,@ ]*\)|[^)]{1,60}\))|\$\{\s*(?:@\s*)?\w+\s*\(|\$\w+\s*=\s*(?:['\x22]|\w+\s*\(|\$|array\b|new\b))",
+        r"(?:\$_(?:get|post|request|server|cookie|session|files|env)\b|\$\{?_?globals\b|\$http_(?:get|post|cookie|server|env)_vars|(?:^|[^\w])@?\${1,2}\s?(?:\{[@\w'\x22$.>-]{1,40}\}|\w+)(?:\s*(?:\[[^\]]{1,40}\]+|\{[^}]{1,40}\})\s*)*\s*\((?:\s*[\w'\x22$.,@ ]*\)|[^)]{1,60}\))|\$\{\s*(?:@\s*)?\w+\s*\(|\$\w+\s*=\s*(?:['\x22]|\w+\s*\(|\$|array\b|new\b))",
         "uses a variable of PHP",
-    ),
+    )
+    .seen(View::Stripped),
     p(
         Class::Php,
         2.0,

@@ -65,8 +65,7 @@ pub(super) const LIST: &[Pattern] = &[
     ),
     p(
         2.0,
-        &[
-            ".call",
+        &["call", "reflect",
             ".apply",
             ".map",
             ".some",

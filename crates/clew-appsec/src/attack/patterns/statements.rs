@@ -42,7 +42,7 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         1.5,
         &["select"],
-        r"(?:\bselect\b[\s(]*(?:(?:top|distinct|all)\s+\d*\s*)?(?:\*|@@?\w|\w+\s?\(|null\b|(?:0x[0-9a-f]+|\d+)\s*(?:,|from|$)|[\w.`]+\s*,|'|\x22|case\b)|\bselect\b.{1,100}?\bfrom\b\s*(?:[`(\[]|information|dual\b|\w+\s*(?:where\b|$|--|limit\b|#|;|\)))|^select\s+\w+\s+from\s+\w+$|\(\s*select\s+[\w.]+)",
+        r"(?:\bselect\b[\s(]*(?:(?:top|distinct|all)\s+\d*\s*)?(?:\*|@@?\w|\w+\s?\(|null\b|(?:0x[0-9a-f]+|\d+)\s*(?:,|from|$)|[\w.`]+\s*,|'[^']*'\s*(?:,|from\b|--|\))|case\b)|\bselect\b.{1,100}?\bfrom\b\s*(?:[`(\[]|information|dual\b|\w+\s*(?:where\b|$|--|limit\b|#|;|\)))|^select\s+\w+\s+from\s+\w+$|\(\s*select\s+[\w.]+)",
         "holds a query",
     ),
     p(
@@ -100,4 +100,11 @@ pub(super) const LIST: &[Pattern] = &[
         r"(?:\bcase\b.{1,60}\bwhen\b.{1,60}\bthen\b|\)\s*when\s+\d+\s+then|\bif\s?\(\s?[\d(].{0,40}[=<>].{1,40},.{0,60},)",
         "holds a condition",
     ),
+    p(
+        1.5,
+        &["/*"],
+        r"\b(?:drop|select|union|delete|insert|alter|update|or|and)/\*|\b[a-z]{2,}/\*.{0,30}?\*/[a-z]",
+        "hides words in comments",
+    )
+    .seen(View::Plain),
 ];

@@ -98,6 +98,18 @@ pub(crate) fn tokens(bytes: &[u8], quoting: Quoting) -> Option<Vec<Token>> {
     Some(found)
 }
 
+/// Whether a word or sign is there from which all that is judged without a quote begins. Most
+/// values hold none, and need no tokens.
+pub(super) fn may_leave_bare(bytes: &[u8]) -> bool {
+    if bytes.windows(2).any(|it| matches!(it, b"||" | b"&&" | b"--" | b"/*")) {
+        return true;
+    }
+    bytes.split(|&byte| !is_name(byte)).any(|word| {
+        let word = word.get(word.iter().take_while(|it| it.is_ascii_digit()).count()..);
+        word.is_some_and(|it| 1 < it.len() && (words::kind(it).is_some() || words::is_function(it)))
+    })
+}
+
 /// Behind the quote that ends the string in which `from` lies. A doubled quote does not end it; a
 /// backslash may or may not, so it is taken to.
 fn closing(bytes: &[u8], from: usize, quote: u8) -> Option<usize> {

@@ -13,7 +13,9 @@ pub(super) fn kind(word: &[u8]) -> Option<Kind> {
         b"and" | b"or" | b"xor" => Kind::Logic,
         b"not" => Kind::Not,
         b"like" | b"rlike" | b"ilike" | b"regexp" | b"glob" | b"in" | b"is" | b"between"
-        | b"similar" | b"sounds" | b"isnull" | b"notnull" | b"collate" => Kind::CompareWord,
+        | b"similar" | b"sounds" | b"isnull" | b"notnull" | b"collate" | b"mod" | b"div" => {
+            Kind::CompareWord
+        }
         b"union" | b"intersect" | b"except" | b"minus" => Kind::Union,
         b"all" | b"distinct" | b"distinctrow" => Kind::All,
         b"select" => Kind::Select,
