@@ -22,6 +22,8 @@ const NAME_BYTES_MAX: usize = 56;
 const ADDRESS_BYTES_MAX: usize = 512;
 /// Longest tag that is read: tags within tags must not be read over and over.
 pub(super) const TAG_BYTES_MAX: usize = 2 << 10;
+/// How often each byte of a value is read as part of a tag, on average.
+pub(super) const READS_MAX: usize = 8;
 
 /// Tags that run or load something by themselves, or change how the rest is read.
 const TAGS: &[&[u8]] = &[
@@ -83,9 +85,11 @@ const WORDS: &[&[u8]] = &[
 pub(super) fn judge(bytes: &[u8]) -> Option<Found> {
     let mut best = handler(bytes);
     let mut at = 0;
+    // Tags within values of tags are read again; this keeps the whole linear.
+    let mut left = READS_MAX * bytes.len();
     while let Some(open) = find(bytes, at, b'<') {
         at = open + 1;
-        let Some(found) = tag(bytes, at) else { continue };
+        let Some(found) = tag(bytes, at, &mut left) else { continue };
         if best.as_ref().is_none_or(|best| best.bits < found.bits) {
             best = Some(Found { range: open..found.range.end, ..found });
         }
@@ -98,7 +102,7 @@ fn find(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
 }
 
 /// A tag whose name begins at `start`.
-fn tag(bytes: &[u8], start: usize) -> Option<Found> {
+fn tag(bytes: &[u8], start: usize, left: &mut usize) -> Option<Found> {
     let rest = bytes.get(start..)?;
     let lead = rest.iter().take(4).take_while(|it| matches!(it, 0..=0x20 | b'<')).count();
     let rest = rest.get(lead..)?;
@@ -126,11 +130,13 @@ fn tag(bytes: &[u8], start: usize) -> Option<Found> {
         };
         if !matches!(next, Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')) {
             let found = Found { bits, range: start..behind, says: "holds a tag that is run" };
-            return Some(attributes(bytes, behind).filter(|it| bits < it.bits).unwrap_or(found));
+            return Some(
+                attributes(bytes, behind, left).filter(|it| bits < it.bits).unwrap_or(found),
+            );
         }
     }
     // `a <b and c` has no attributes; `<b onload=…` has.
-    attributes(bytes, behind)
+    attributes(bytes, behind, left)
 }
 
 /// What is markup without being a tag.
@@ -144,8 +150,9 @@ fn declaration(rest: &[u8]) -> Option<f64> {
 }
 
 /// Attributes of a tag from `start` to its `>`.
-fn attributes(bytes: &[u8], start: usize) -> Option<Found> {
-    let bytes = bytes.get(..bytes.len().min(start + TAG_BYTES_MAX)).unwrap_or_default();
+fn attributes(bytes: &[u8], start: usize, left: &mut usize) -> Option<Found> {
+    let end = bytes.len().min(start + TAG_BYTES_MAX.min(*left));
+    let bytes = bytes.get(..end).unwrap_or_default();
     let mut at = start;
     let mut best: Option<Found> = None;
     while let Some(&byte) = bytes.get(at) {
@@ -180,6 +187,7 @@ fn attributes(bytes: &[u8], start: usize) -> Option<Found> {
             best = Some(Found { bits, range: begin..at, says: "holds a tag with a script" });
         }
     }
+    *left = left.saturating_sub(at.saturating_sub(start));
     best
 }
 

@@ -128,3 +128,10 @@ fn reads_a_tag_to_its_bound_only() {
     let bits = |query: &str| judged(query).first().map_or(0.0, |it| it.bits);
     assert!(bits(&far) < bits(near));
 }
+
+#[test]
+fn reads_nested_tags_a_bounded_number_of_times() {
+    let nested = "%3Ca+b=".repeat(html::READS_MAX * 999);
+    assert!(judged(&format!("q={nested}")).iter().all(|it| it.bits < 4.0));
+    assert!(rules(&format!("q={nested}%3Cscript%3E")).contains(&Class::Script.rule().to_owned()));
+}
