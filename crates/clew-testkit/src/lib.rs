@@ -2,7 +2,9 @@
 //!
 //! Reading order: [`scenario`] (events written as text, one a line) and [`rule_suite`] (whether
 //! rules keep what the cases of a page claim), both of `clew-suite`, which ships them as
-//! `clew rules test`.
+//! `clew rules test`; [`cloudtrail`] (a log of any length).
 #![forbid(unsafe_code)]
+
+pub mod cloudtrail;
 
 pub use clew_suite::{page, scenario, verdict as rule_suite};
