@@ -5,13 +5,14 @@
 //! its evidence; [`Identities::root_of`] follows them back to the process, workload or person.
 //!
 //! Reading order: [`key`] (one name for one identity), [`binding`], [`graph`] (what is kept and how
-//! long), `claims` (records into bindings), `commands` (`kubectl exec` and its process), [`lineage`]
+//! long), `claims` (records into bindings), `callers` (who calls again), `commands` (`kubectl exec` and its process), [`lineage`]
 //! (the answer), and for rules `sketch`, [`habits`] and `judged`.
 //!
 //! Invariant: what is known after a set of records does not depend on the order in which they
 //! came, as long as no bound was met; a record that comes twice counts once.
 
 pub mod binding;
+mod callers;
 mod claims;
 pub mod commands;
 pub mod counted;
@@ -30,7 +31,8 @@ use clew_event::{ContainerId, Event, EventId, ProcessKey, Text, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use binding::{Class, Relation};
-use claims::{Caller, Witness};
+use callers::Callers;
+use claims::Witness;
 use commands::{Commands, Pair, Place, Start};
 use counted::Counted;
 use graph::{Graph, IDENTITIES_MAX};
@@ -68,6 +70,8 @@ pub struct Identities {
     commands: Commands,
     counted: Counted,
     #[serde(skip)]
+    callers: Callers,
+    #[serde(skip)]
     judged: Option<Box<Judged>>,
 }
 
@@ -85,6 +89,7 @@ impl Identities {
             graph: Graph::new(identities_max),
             commands: Commands::default(),
             counted: Counted::default(),
+            callers: Callers::default(),
             judged: None,
         }
     }
@@ -109,10 +114,14 @@ impl Identities {
 
     /// Takes in one call to an API.
     pub(crate) fn observe(&mut self, event: &Event, call: &ApiCall) {
-        let caller = Caller::of(call);
+        let caller = self.callers.of(call);
         let witness = Witness::of(self, call, (event.id, event.time));
         self.bind_all(call, &caller, &witness);
-        self.judged = Some(Box::new(self.judge(call, caller, &witness)));
+        let judged = self.judge(call, &caller, &witness);
+        match &mut self.judged {
+            Some(before) => **before = judged,
+            None => self.judged = Some(Box::new(judged)),
+        }
     }
 
     /// What was known before that event, where it is the last call that was taken in.

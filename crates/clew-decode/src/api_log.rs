@@ -28,6 +28,7 @@ mod packed;
 mod scan;
 mod source;
 mod stream;
+mod words;
 
 use std::io::{self, Read};
 
@@ -36,6 +37,7 @@ use clew_event::json::{Json, Kind, Value};
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, Text, TimestampNs};
 
 use moment::moment;
+use words::Words;
 
 pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
 pub use order::{Ordered, WAITING_BYTES_MAX, WAITING_MAX};
@@ -116,10 +118,10 @@ struct Told {
     unknown_version: Option<Text>,
 }
 
-fn told(source: ApiSource, record: &Json<'_>) -> Told {
+fn told(source: ApiSource, record: &Json<'_>, words: &mut Words) -> Told {
     match source {
         ApiSource::KubernetesAudit => k8s_audit::told(record),
-        ApiSource::Cloudtrail => cloudtrail::told(record),
+        ApiSource::Cloudtrail => cloudtrail::told(record, words),
         ApiSource::GcpAudit => gcp_audit::told(record),
         ApiSource::Github => github::told(record),
         ApiSource::Okta => okta::told(record),
@@ -130,8 +132,13 @@ fn told(source: ApiSource, record: &Json<'_>) -> Told {
 
 /// The event of a record, and the version of its form where that is unknown. A record that tells
 /// no time happened at `before`.
-fn event(source: ApiSource, record: Json<'_>, before: TimestampNs) -> (Event, Option<Text>) {
-    let Told { call, time, id, unknown_version } = told(source, &record);
+fn event(
+    source: ApiSource,
+    record: Json<'_>,
+    before: TimestampNs,
+    words: &mut Words,
+) -> (Event, Option<Text>) {
+    let Told { call, time, id, unknown_version } = told(source, &record, words);
     let text = record.text();
     let time = time.unwrap_or(before);
     let call = ApiCall { source, record: text.into(), index: record.into_index(), ..call };

@@ -53,6 +53,17 @@ struct Node {
     is_escaped: bool,
 }
 
+impl Node {
+    /// True where it is a string of `record` that says `text`: its length tells most others.
+    fn says(&self, record: &[u8], text: &[u8]) -> bool {
+        let (start, end) = (self.start as usize + 1, (self.end as usize).saturating_sub(1));
+        if self.is_escaped {
+            return record.get(start..end).is_some_and(|inside| *unescaped(inside) == *text);
+        }
+        end.wrapping_sub(start) == text.len() && record.get(start..end) == Some(text)
+    }
+}
+
 /// A record with the index of its values. The first node is the record itself; in an object, keys
 /// and values stand by turns.
 #[derive(Clone, Debug)]
@@ -255,10 +266,22 @@ impl<'j, 'a> Value<'j, 'a> {
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {
         match self.kind() {
-            Kind::Object => self.members().find(|(name, _)| name.is(key)).map(|(_, value)| value),
+            Kind::Object => self.member(key.as_bytes()),
             Kind::Array => self.items().nth(key.parse().ok()?),
             _ => None,
         }
+    }
+
+    fn member(self, key: &[u8]) -> Option<Self> {
+        let end = self.json.node(self.at).next as usize;
+        let mut at = self.at + 1;
+        while at < end {
+            if self.json.node(at).says(self.json.text, key) {
+                return Some(Self { json: self.json, at: at + 1 });
+            }
+            at = self.json.node(at + 1).next as usize;
+        }
+        None
     }
 
     /// The value at the end of `path`.
@@ -268,14 +291,22 @@ impl<'j, 'a> Value<'j, 'a> {
     }
 
     /// Members of an object by their names, all found in one pass; nothing for other kinds.
+    ///
+    /// Quickest where `names` stand in the order in which records have them.
     #[must_use]
     pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
+        let mut next = 0;
         for (name, value) in self.members() {
-            let wanted = names.iter().position(|wanted| name.is(wanted));
+            let node = self.json.node(name.at);
+            let is_it = |wanted: &&str| node.says(self.json.text, wanted.as_bytes());
+            let (before, behind) = names.split_at(next);
+            let later = behind.iter().position(is_it).map(|at| next + at);
+            let wanted = later.or_else(|| before.iter().position(is_it));
             if let Some(place) = wanted.and_then(|at| found.get_mut(at)) {
                 place.get_or_insert(value);
             }
+            next = wanted.map_or(next, |at| at + 1);
         }
         found
     }
@@ -295,14 +326,7 @@ impl<'j, 'a> Value<'j, 'a> {
     #[must_use]
     pub fn is(self, text: &str) -> bool {
         let node = self.json.node(self.at);
-        let Some(inside) = self.inside(node).filter(|_| node.kind == Kind::String) else {
-            return false;
-        };
-        if node.is_escaped {
-            *unescaped(inside) == *text.as_bytes()
-        } else {
-            inside == text.as_bytes()
-        }
+        node.kind == Kind::String && node.says(self.json.text, text.as_bytes())
     }
 
     fn children(self, of: Kind) -> impl Iterator<Item = Self> {

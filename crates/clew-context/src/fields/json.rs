@@ -1,5 +1,7 @@
 //! `json.*`, and `jevt.*` as its other name: any value of a record by its JSON pointer.
 
+use std::borrow::Cow;
+
 use clew_event::json::Value;
 use clew_event::{FieldId, FieldValue};
 
@@ -32,8 +34,11 @@ fn value<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {
     maybe(names.try_fold(root, |value: Value<'_, 'a>, name| value.get(&unescaped(name))), as_text)
 }
 
-fn unescaped(name: &str) -> String {
-    name.replace("~1", "/").replace("~0", "~")
+fn unescaped(name: &str) -> Cow<'_, str> {
+    if name.contains('~') {
+        return Cow::Owned(name.replace("~1", "/").replace("~0", "~"));
+    }
+    Cow::Borrowed(name)
 }
 
 fn object<'a>(asked: &Asked<'_, 'a>) -> FieldValue<'a> {

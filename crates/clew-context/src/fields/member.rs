@@ -6,8 +6,6 @@
 //! exported with `operationName` by one way and `OperationName` by another, so their names are
 //! compared without regard to case.
 
-use std::borrow::Cow;
-
 use clew_event::control_plane::ApiSource;
 use clew_event::json::{Kind, Value};
 use clew_event::{FieldArgument, FieldValue, Scalar};
@@ -88,9 +86,7 @@ impl<'a> Walk<'_, 'a> {
 
     /// The length of the name, where the path begins with it and a dot, or ends with it.
     fn begins(&self, path: &[u8], name: Value<'_, '_>) -> Option<usize> {
-        let raw = name.raw();
-        let quoted = raw.get(1..raw.len().checked_sub(1)?)?;
-        let name = if quoted.contains(&b'\\') { name.as_text() } else { Cow::Borrowed(quoted) };
+        let name = name.string()?;
         if !matches!(path.get(name.len()), None | Some(b'.')) {
             return None;
         }

@@ -5,6 +5,8 @@
 //! are those that the documentation of Falco's plugins gives, and where that is silent those of
 //! the plugins as of August 2026; an empty list counts as missing, as in Falco.
 
+use std::borrow::Cow;
+
 use clew_event::control_plane::ApiSource;
 use clew_event::json::{Json, Value};
 use clew_event::{FieldArgument, FieldId, FieldValue, Scalar};
@@ -63,7 +65,7 @@ impl<'v, 'a> Asked<'v, 'a> {
     /// What a text says; empty where none stands there.
     pub(super) fn text_at(&self, path: &[&str]) -> Vec<u8> {
         let text = self.at(path).and_then(Value::string);
-        text.map_or_else(Vec::new, std::borrow::Cow::into_owned)
+        text.map_or_else(Vec::new, Cow::into_owned)
     }
 
     /// The number in brackets.
@@ -75,11 +77,11 @@ impl<'v, 'a> Asked<'v, 'a> {
     }
 
     /// What stands in brackets, as it was written.
-    pub(super) fn key(&self) -> String {
+    pub(super) fn key(&self) -> Cow<'v, str> {
         match self.argument {
-            FieldArgument::None => String::new(),
-            FieldArgument::Index(index) => index.to_string(),
-            FieldArgument::Key(key) => key.to_string(),
+            FieldArgument::None => Cow::Borrowed(""),
+            FieldArgument::Index(index) => Cow::Owned(index.to_string()),
+            FieldArgument::Key(key) => Cow::Borrowed(key),
         }
     }
 }

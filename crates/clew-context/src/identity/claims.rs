@@ -17,6 +17,8 @@ pub(super) struct Caller {
     /// The role of a session; else whoever is impersonated.
     pub issuer: Option<Identity>,
     pub account: Option<Identity>,
+    /// Who holds the session of the principal.
+    holder: Option<Identity>,
 }
 
 impl Caller {
@@ -26,11 +28,14 @@ impl Caller {
             let session = principal.as_ref().filter(|of| of.kind == IdentityKind::Session)?;
             role_of(session)
         });
+        let session = principal.as_ref().filter(|of| of.kind == IdentityKind::Session);
+        let holder = session.and_then(holder_of);
         Self {
             credential: Identity::named(IdentityKind::Credential, &call.credential),
             issuer: issuer.filter(|issuer| Some(issuer) != principal.as_ref()),
             principal,
             account: Identity::named(IdentityKind::Account, &call.account),
+            holder,
         }
     }
 
@@ -104,6 +109,9 @@ impl Identities {
     /// Takes in all that a record proves.
     pub(super) fn bind_all(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness) {
         self.bind_caller(call, caller, witness);
+        if call.claims.is_empty() {
+            return;
+        }
         let made: Vec<Identity> = call.claims.iter().filter_map(credential_made).collect();
         // A service that calls for a workload has no credential of its own: what it got is the
         // workload's.
@@ -141,9 +149,10 @@ impl Identities {
             self.tie(credential, (Relation::ActsAs, Class::Identity), principal, witness);
         }
         match (&caller.issuer, principal.kind) {
-            (issuer, IdentityKind::Session) => {
-                self.bind_session(principal, issuer.as_ref(), witness);
+            (Some(role), IdentityKind::Session) => {
+                self.bind_parts(principal, (Some(role), caller.holder.as_ref()), witness);
             }
+            (None, IdentityKind::Session) => self.bind_session(principal, witness),
             (Some(impersonated), _) => {
                 if let Some(actor) = caller.actor() {
                     let tie = (Relation::ImpersonatedBy, Class::Causal);
@@ -154,15 +163,25 @@ impl Identities {
         }
     }
 
-    fn bind_session(&mut self, session: &Identity, role: Option<&Identity>, witness: &Witness) {
-        let told = if role.is_none() { role_of(session) } else { None };
-        if let Some(role) = role.or(told.as_ref()) {
+    fn bind_session(&mut self, session: &Identity, witness: &Witness) {
+        let (role, holder) = (role_of(session), holder_of(session));
+        self.bind_parts(session, (role.as_ref(), holder.as_ref()), witness);
+    }
+
+    /// Role and holder of a session.
+    fn bind_parts(
+        &mut self,
+        session: &Identity,
+        (role, holder): (Option<&Identity>, Option<&Identity>),
+        witness: &Witness,
+    ) {
+        if let Some(role) = role {
             self.tie(session, (Relation::SessionOf, Class::Identity), role, witness);
         }
-        if let Some(holder) = holder_of(session) {
+        if let Some(holder) = holder {
             let is_person = holder.kind == IdentityKind::Person;
             let relation = if is_person { Relation::SignedIn } else { Relation::HeldBy };
-            self.tie(session, (relation, Class::Identity), &holder, witness);
+            self.tie(session, (relation, Class::Identity), holder, witness);
         }
     }
 
@@ -216,7 +235,7 @@ impl Identities {
         let Some(holder) = holder else { return };
         self.tie(&child, (Relation::ActsAs, Class::Causal), &holder, &limited);
         if holder.kind == IdentityKind::Session {
-            self.bind_session(&holder, None, at);
+            self.bind_session(&holder, at);
         }
     }
 
@@ -237,7 +256,7 @@ impl Identities {
             self.tie(key, (Relation::ActsAs, Class::Identity), cloud, witness);
         }
         if let Some(cloud) = cloud.as_ref().filter(|cloud| cloud.kind == IdentityKind::Session) {
-            self.bind_session(cloud, None, witness);
+            self.bind_session(cloud, witness);
         }
         let Some(parent) = key.as_ref().or(cloud.as_ref()) else { return };
         if let Some(user) = &caller.principal {

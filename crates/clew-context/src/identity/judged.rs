@@ -60,7 +60,7 @@ pub(crate) struct Judged {
 
 impl Identities {
     /// Takes down the answers, then takes in what the call adds to habits.
-    pub(super) fn judge(&mut self, call: &ApiCall, caller: Caller, witness: &Witness) -> Judged {
+    pub(super) fn judge(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness) -> Judged {
         let traits = Traits::of(call, witness.time);
         // Another account is no caller whose habits tell anything.
         let principal = caller.principal().filter(|of| of.kind != IdentityKind::Account).cloned();
@@ -79,7 +79,7 @@ impl Identities {
                 .as_ref()
                 .zip(actor)
                 .map(|(workload, actor)| self.outside(call, &traits, [workload, actor])),
-            credential: caller.credential,
+            credential: caller.credential.clone(),
             principal,
             workload,
         };

@@ -134,7 +134,8 @@ impl Identities {
         time: TimestampNs,
     ) -> impl Iterator<Item = &'a Binding> {
         let mut at = of;
-        let mut seen: Vec<&Identity> = vec![of];
+        let mut seen: Vec<&Identity> = Vec::with_capacity(8);
+        seen.push(of);
         std::iter::from_fn(move || {
             let step = self.step_up(at, &seen, time)?;
             at = &step.parent;

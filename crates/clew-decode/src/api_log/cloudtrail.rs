@@ -12,6 +12,7 @@ use clew_event::control_plane::{ApiCall, Claim};
 use clew_event::json::{Json, Value};
 
 use super::address::address;
+use super::words::Words;
 use super::{Told, first_of, member, moment_of, text_of};
 use identity::Caller;
 
@@ -31,16 +32,16 @@ const TARGETS: [&str; 12] = [
     "keyId",
 ];
 
-pub(super) fn told(record: &Json<'_>) -> Told {
+pub(super) fn told(record: &Json<'_>, words: &mut Words) -> Told {
     #[rustfmt::skip]
-    let [source, name, caller, request, response, resources, place, agent, region, account,
-        error, failure, time, id, shared, insight, version] = record.root().pick([
-        "eventSource", "eventName", "userIdentity", "requestParameters", "responseElements",
-        "resources", "sourceIPAddress", "userAgent", "awsRegion", "recipientAccountId",
-        "errorCode", "errorMessage", "eventTime", "eventID", "sharedEventID", "insightDetails",
-        "eventVersion",
+    let [version, caller, time, source, name, region, place, agent, error, failure, request,
+        response, id, resources, account, shared, insight] = record.root().pick([
+        "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion",
+        "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestParameters",
+        "responseElements", "eventID", "resources", "recipientAccountId", "sharedEventID",
+        "insightDetails",
     ]);
-    let caller = Caller::of(caller);
+    let caller = Caller::of(caller, words);
     let mut claims = caller.claims;
     let error = error_of(error, failure, response);
     let of_call = Call { name, request, response, caller: &caller.principal };
@@ -49,23 +50,23 @@ pub(super) fn told(record: &Json<'_>) -> Told {
         claims.push(Claim::Shared { id: text_of(shared) });
     }
     let call = ApiCall {
-        service: first_of([source, member(insight, "eventSource")]),
-        action: first_of([name, member(insight, "insightType")]),
+        service: words.first_of([source, member(insight, "eventSource")]),
+        action: words.first_of([name, member(insight, "insightType")]),
         principal: caller.principal,
         credential: caller.credential,
         resource: resource(resources, request, insight),
         source_address: place.and_then(Value::string).and_then(|place| address(&place)),
-        account: first_of([account, caller.account]),
+        account: words.first_of([account, caller.account]),
         error,
         principal_kind: caller.kind,
         issuer: caller.issuer,
         session: caller.session,
-        user_agent: text_of(agent),
-        region: text_of(region),
+        user_agent: words.text_of(agent),
+        region: words.text_of(region),
         claims,
         ..ApiCall::default()
     };
-    let version = text_of(version);
+    let version = words.text_of(version);
     let is_known = version.is_empty() || version.as_bytes().starts_with(b"1.");
     Told {
         call,

@@ -9,6 +9,7 @@ use clew_event::{Complaint, Event, TimestampNs};
 use super::markers::{self, Markers};
 use super::packed::unpacked;
 use super::scan::{member_start, skip_gaps, value_end};
+use super::words::Words;
 use super::{complaint, event};
 
 /// Most wrappers that are opened around a record: an array of batches of messages, whose texts
@@ -62,6 +63,7 @@ pub(super) struct File {
     complaints: usize,
     complaints_left_out: u64,
     last_time: TimestampNs,
+    words: Words,
 }
 
 impl File {
@@ -73,6 +75,7 @@ impl File {
             complaints: 0,
             complaints_left_out: 0,
             last_time: TimestampNs::default(),
+            words: Words::default(),
         }
     }
 
@@ -161,7 +164,7 @@ impl File {
     }
 
     fn record(&mut self, source: ApiSource, record: Json<'_>) {
-        let (event, unknown_version) = event(source, record, self.last_time);
+        let (event, unknown_version) = event(source, record, self.last_time, &mut self.words);
         self.last_time = event.time;
         self.found.push_back(Found::Event(Box::new(event)));
         self.records += 1;

@@ -6,7 +6,7 @@
 //! these reach. An event that comes later than that keeps its own time and stands where it came.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use clew_event::{Complaint, Event, TimestampNs};
 
@@ -19,7 +19,9 @@ pub const WAITING_BYTES_MAX: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Ordered<I> {
     events: I,
-    waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Those that came behind all earlier ones, as nearly all do.
+    on_time: VecDeque<Waiting>,
+    late: BinaryHeap<Reverse<Waiting>>,
     waiting_bytes: usize,
     came: u64,
     is_over: bool,
@@ -61,14 +63,43 @@ impl Ord for Waiting {
 impl<I> Ordered<I> {
     /// Puts `events` into order.
     pub fn new(events: I) -> Self {
-        Self { events, waiting: BinaryHeap::new(), waiting_bytes: 0, came: 0, is_over: false }
+        let (on_time, late) = (VecDeque::new(), BinaryHeap::new());
+        Self { events, on_time, late, waiting_bytes: 0, came: 0, is_over: false }
+    }
+
+    fn push(&mut self, event: Event) {
+        self.waiting_bytes += bytes(&event);
+        self.came += 1;
+        let new = Waiting { time: event.time, came: self.came, event: Box::new(event) };
+        match self.on_time.back() {
+            Some(last) if new.time < last.time => self.late.push(Reverse(new)),
+            Some(_) | None => self.on_time.push_back(new),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        let is_late = match (self.on_time.front(), self.late.peek()) {
+            (Some(on_time), Some(Reverse(late))) => late < on_time,
+            (on_time, _) => on_time.is_none(),
+        };
+        let first = match is_late {
+            true => self.late.pop().map(|Reverse(late)| late),
+            false => self.on_time.pop_front(),
+        };
+        let event = first?.event;
+        self.waiting_bytes -= bytes(&event);
+        Some(*event)
+    }
+
+    fn held_count(&self) -> usize {
+        self.on_time.len() + self.late.len()
     }
 }
 
 #[cfg(test)]
 impl<I> Ordered<I> {
     pub(super) fn waiting_count(&self) -> usize {
-        self.waiting.len()
+        self.held_count()
     }
 }
 
@@ -81,22 +112,15 @@ impl<I: Iterator<Item = Result<Event, Complaint>>> Iterator for Ordered<I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.is_over
-            && self.waiting.len() < WAITING_MAX
+            && self.held_count() < WAITING_MAX
             && self.waiting_bytes < WAITING_BYTES_MAX
         {
             match self.events.next() {
-                Some(Ok(event)) => {
-                    self.waiting_bytes += bytes(&event);
-                    self.came += 1;
-                    let (time, came) = (event.time, self.came);
-                    self.waiting.push(Reverse(Waiting { time, came, event: Box::new(event) }));
-                }
+                Some(Ok(event)) => self.push(event),
                 Some(Err(complaint)) => return Some(Err(complaint)),
                 None => self.is_over = true,
             }
         }
-        let Reverse(Waiting { event, .. }) = self.waiting.pop()?;
-        self.waiting_bytes -= bytes(&event);
-        Some(Ok(*event))
+        self.pop().map(Ok)
     }
 }

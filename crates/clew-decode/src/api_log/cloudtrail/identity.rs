@@ -4,7 +4,8 @@ use clew_event::Text;
 use clew_event::control_plane::Claim;
 use clew_event::json::Value;
 
-use super::super::{first_of, member, service_account, text_of};
+use super::super::words::Words;
+use super::super::{member, service_account, text_of};
 
 /// Who made a call, and what the record proves about them.
 pub(super) struct Caller<'j, 'a> {
@@ -21,31 +22,31 @@ pub(super) struct Caller<'j, 'a> {
 }
 
 impl<'j, 'a> Caller<'j, 'a> {
-    pub(super) fn of(identity: Option<Value<'j, 'a>>) -> Self {
+    pub(super) fn of(identity: Option<Value<'j, 'a>>, words: &mut Words) -> Self {
         #[rustfmt::skip]
-        let [kind, arn, id, name, account, key, service, context, on_behalf, other_id] =
+        let [kind, id, arn, account, key, name, context, service, on_behalf, other_id] =
             identity.map(|identity| identity.pick([
-                "type", "arn", "principalId", "userName", "accountId", "accessKeyId", "invokedBy",
-                "sessionContext", "onBehalfOf", "credentialId",
+                "type", "principalId", "arn", "accountId", "accessKeyId", "userName",
+                "sessionContext", "invokedBy", "onBehalfOf", "credentialId",
             ])).unwrap_or_default();
         let person = member(on_behalf, "userId");
         let mut caller = Self {
-            principal: first_of([arn, name, service, person, id, account, kind]),
-            kind: text_of(kind),
+            principal: words.first_of([arn, name, service, person, id, account, kind]),
+            kind: words.text_of(kind),
             // A user of the Identity Center has a token with an id of its own.
-            credential: first_of([key, other_id]),
+            credential: words.first_of([key, other_id]),
             issuer: Text::default(),
-            session: session_name(arn, id),
+            session: session_name(arn, id, words),
             // A service that passes on a caller's call is named beside that caller.
             service: if kind.is_some_and(|kind| kind.is("AWSService")) {
-                text_of(service)
+                words.text_of(service)
             } else {
                 Text::default()
             },
             account,
             claims: Vec::new(),
         };
-        caller.context(context);
+        caller.context(context, words);
         let is_web = kind.is_some_and(|kind| kind.is("WebIdentityUser"));
         if let Some(claim) = name.filter(|_| is_web).and_then(service_account) {
             caller.claims.push(claim);
@@ -57,7 +58,7 @@ impl<'j, 'a> Caller<'j, 'a> {
         caller
     }
 
-    fn context(&mut self, context: Option<Value<'_, '_>>) {
+    fn context(&mut self, context: Option<Value<'_, '_>>, words: &mut Words) {
         let Some(context) = context else { return };
         let [issuer, web, delivery, source] = context.pick([
             "sessionIssuer",
@@ -65,8 +66,9 @@ impl<'j, 'a> Caller<'j, 'a> {
             "ec2RoleDelivery",
             "sourceIdentity",
         ]);
-        let issuer = issuer.map(|it| it.pick(["arn", "userName", "principalId"]));
-        self.issuer = issuer.map_or_else(Text::default, first_of);
+        let issuer =
+            issuer.map(|it| it.pick(["arn", "userName", "principalId"])).unwrap_or_default();
+        self.issuer = words.first_of(issuer);
         // Anyone who opens a session chooses its name; only the machine's own service, which says
         // how it delivered the credential, names it after the machine.
         if delivery.is_some() && is_instance_id(self.session.as_bytes()) {
@@ -88,13 +90,13 @@ pub(super) fn is_instance_id(name: &[u8]) -> bool {
 }
 
 /// The name of a session: what stands behind the role in its ARN, else behind the id of the role.
-fn session_name(arn: Option<Value<'_, '_>>, id: Option<Value<'_, '_>>) -> Text {
+fn session_name(arn: Option<Value<'_, '_>>, id: Option<Value<'_, '_>>, words: &mut Words) -> Text {
     let arn = arn.and_then(Value::string).unwrap_or_default();
     let mut parts =
         arn.splitn(6, |&byte| byte == b':').nth(5).unwrap_or_default().split(|&b| b == b'/');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(b"assumed-role"), Some(_), Some(name)) => return name.into(),
-        (Some(b"federated-user"), Some(name), None) => return name.into(),
+        (Some(b"assumed-role"), Some(_), Some(name)) => return words.text(name),
+        (Some(b"federated-user"), Some(name), None) => return words.text(name),
         (Some(b"assumed-role"), _, None) => {}
         _ if arn.is_empty() => {}
         _ => return Text::default(),
@@ -102,5 +104,5 @@ fn session_name(arn: Option<Value<'_, '_>>, id: Option<Value<'_, '_>>) -> Text {
     // `AROA…:NAME`; other ids with colons are no sessions.
     let id = id.and_then(Value::string).unwrap_or_default();
     let name = id.splitn(2, |&byte| byte == b':').nth(1).filter(|_| id.starts_with(b"ARO"));
-    name.unwrap_or_default().into()
+    words.text(name.unwrap_or_default())
 }
