@@ -88,7 +88,7 @@ impl Attacks {
 
     /// Adds what a value holds, as it is and decoded further.
     fn value(&self, place: Place, name: &[u8], value: &[u8], hits: &mut Hits) {
-        if value.is_empty() {
+        if value.is_empty() || (place == Place::Header && is_host(name, value)) {
             return;
         }
         self.form(place, name, (value, &[]), hits);
@@ -169,6 +169,12 @@ fn keep(hits: &mut Hits, class: Class, hit: Hit) {
             }
         }
     }
+}
+
+/// A name of a host, as nearly every request has one.
+fn is_host(name: &[u8], value: &[u8]) -> bool {
+    let is_plain = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b':');
+    name == b"host" && value.iter().all(is_plain)
 }
 
 /// A name as programs give them, in which nothing can be hidden.

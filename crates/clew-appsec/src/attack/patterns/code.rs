@@ -124,7 +124,7 @@ pub(super) const LIST: &[Pattern] = &[
     p(
         Class::Ldap,
         2.5,
-        &["(", ")"],
+        &[")", "*(|"],
         r"(?:^[^()]{0,60}\)\s*(?:\(?[&|!]?\s*\(|[&|]|!\()|^\*\(\||\*\)\s*[!(&|])",
         "changes a filter of a directory",
     )

@@ -105,7 +105,7 @@ pub(super) const LIST: &[Pattern] = &[
     ),
     p(
         2.5,
-        &["<", "="],
+        &["<"],
         r"(?:<\s?(?:[a-z]+:)?(?:import)\s*(?:implementation)|<\w*(?:import)\s*implementation|<meta\b.{0,60}?charset|<base\b.{0,40}?href|<object\b.{0,40}?(?:data|type|codebase)|<noscript\b|<(?:\w+)?:\w*vmlframe|<!doctype\s|<\w+[^<>]{0,80}\son[a-z]{3,40}[\s\x00]*=|<\s*/?\s*script|<script|<\s*(?:\w+\s?:\s?)?(?:s\s*c\s*r\s*i\s*p\s*t|f\s+o\s+r\s+m|d\s+i\s+a\s+l\s+o\s+g|s\s+v\s+g|i\s+f\s+r\s+a\s+m\s+e)\b)",
         "holds markup that is run",
     ),
@@ -117,7 +117,7 @@ pub(super) const LIST: &[Pattern] = &[
     ),
     p(
         1.0,
-        &[".", "="],
+        &["'", "\""],
         r"['\x22]\s+\w[\w.]*\.\w+\s*=|^['\x22][\s\w]*\w+\.\w+\s*=",
         "leaves a string and sets a property",
     ),

@@ -47,7 +47,7 @@ pub(super) const LIST: &[Pattern] = &[
     ),
     p(
         1.0,
-        &["from", "as"],
+        &["from", " as", ")as"],
         r"(?:\bfrom\s?\(\s?select|\bfrom\s+[`\[]\w+[`\]](?:\.|\s*(?:limit|where))|\bas\s+[`'\x22]\w+[`'\x22]\s*from\b|\bfrom\b\W+information_schema|\bfrom\s+\w+\.\.\w+|\bas\b\W*?\bfrom\b|\)\s*as\s+\w+\s+from\b|\bfrom\s+[\w`\x22]+\s+(?:group|order)\s+by\b|\bfrom\s+[\w`\x22]+\s+where\s+[\w`.]+(?:\s*[=(]))",
         "holds a piece of a query",
     ),
