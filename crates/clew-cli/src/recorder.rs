@@ -1,16 +1,31 @@
 //! A tape being recorded: a killed recorder leaves all but the last second.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clew_event::Event;
+use clew_event::{Event, EventKind};
 use clew_store::tape::{TapeError, TapeHeader, TapeWriter};
 
 /// How often what was taken in is brought to the disk.
 const FLUSH_SPAN: Duration = Duration::from_secs(1);
+
+/// The event as a tape may hold it.
+fn without_secrets(event: &Event) -> Cow<'_, Event> {
+    let EventKind::Http(http) = &event.kind else { return Cow::Borrowed(event) };
+    let kind = EventKind::Http(Box::new(http.redacted()));
+    Cow::Owned(Event {
+        id: event.id,
+        time: event.time,
+        arrived: event.arrived,
+        event_type: event.event_type,
+        actor: event.actor,
+        kind,
+    })
+}
 
 /// A tape, where it lies, and what it could not take.
 #[derive(Debug)]
@@ -35,7 +50,7 @@ impl Recorder {
     pub(crate) fn append(&mut self, events: &[Event]) -> Result<()> {
         let place = |path: &Path| format!("cannot write the tape `{}`", path.display());
         for event in events {
-            match self.tape.append(event) {
+            match self.tape.append(&without_secrets(event)) {
                 Ok(()) => {}
                 Err(error @ TapeError::Io(_)) => {
                     return Err(error).with_context(|| place(&self.path));

@@ -1,10 +1,12 @@
 //! The state as a whole: what each event changes in it, and how large it may become.
 
 use clew_event::file::FileOperation;
+use clew_event::http::HttpEvent;
 use clew_event::kernel::NodeStarted;
 use clew_event::process::Executed;
 use clew_event::{
-    Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, Semantics, TimestampNs,
+    Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, Semantics, Text,
+    TimestampNs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -212,6 +214,7 @@ impl Context {
                 self.identities.observe(event, call);
             }
             (EventKind::KubernetesApi(call), _) => self.identities.observe(event, call),
+            (EventKind::Http(http), Some(actor)) => self.note_issued(event, actor, http),
             (
                 EventKind::Forked(_)
                 | EventKind::Executed(_)
@@ -328,6 +331,29 @@ impl Context {
 
     pub(crate) fn events(&self) -> u64 {
         self.events
+    }
+
+    /// A process was handed a credential: whoever uses it later, in a cloud's audit log, is that
+    /// process.
+    fn note_issued(&mut self, event: &Event, actor: &Actor, http: &HttpEvent) {
+        let issued = http.response.as_deref().and_then(|response| response.issued.as_deref());
+        let Some(issued) = issued.filter(|_| !http.is_inbound) else { return };
+        let container = self.container_of(actor.cgroup).cloned();
+        let facts = container.as_ref().and_then(|id| self.container(id));
+        let place = facts.and_then(|facts| Place::of(facts.facts.as_ref()?));
+        let pod = place.map_or_else(Text::default, |place| match place.uid.is_empty() {
+            true => [place.namespace.as_bytes(), place.pod.as_bytes()].join(&b'/').into(),
+            false => place.uid,
+        });
+        self.identities.register_pending(&Pending {
+            credential: issued.id.clone(),
+            process: Some(actor.process),
+            container,
+            pod,
+            expires: issued.expires,
+            event: event.id,
+            time: event.time,
+        });
     }
 
     /// Keeps what a runtime started in a container, in case the cluster's API was asked for it: a

@@ -20,6 +20,7 @@ pub(crate) mod evt;
 pub(crate) mod fd;
 mod gcp;
 mod github;
+mod http;
 mod identity;
 mod json;
 mod kubernetes;
@@ -188,7 +189,9 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
             dns::value(view, id)
         }
 
-        _ => identity::value(view, id).unwrap_or_else(|| record::value(view, id, of)),
+        _ => http::value(view, id, of)
+            .or_else(|| identity::value(view, id))
+            .unwrap_or_else(|| record::value(view, id, of)),
     }
 }
 

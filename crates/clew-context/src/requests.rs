@@ -57,6 +57,17 @@ pub struct Cause {
     pub first: Option<First>,
 }
 
+impl Cause {
+    /// What a finding says of it, or of the first of its chain.
+    #[must_use]
+    pub fn facts(&self) -> RequestFacts {
+        match &self.first {
+            Some(first) => facts::of(first.exchange, &first.request, first.probability),
+            None => facts::of(self.exchange, &self.request, self.probability),
+        }
+    }
+}
+
 /// The first of a chain of requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct First {

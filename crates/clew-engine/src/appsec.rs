@@ -34,8 +34,9 @@ pub enum Appsec {
 pub(crate) struct Judge {
     attacks: Attacks,
     causes: Vec<Cause>,
-    /// What the last event gave.
-    pub(crate) found: Vec<Detected>,
+    found: Vec<Detected>,
+    /// For effects of one of several requests, which one.
+    of: Vec<Option<Cause>>,
 }
 
 impl Judge {
@@ -46,6 +47,7 @@ impl Judge {
     /// Fills in what an event gives by itself and as an effect of requests.
     pub(crate) fn judge(&mut self, event: &Event, view: &View<'_>, apis: &mut Apis) {
         self.found.clear();
+        self.of.clear();
         match &event.kind {
             EventKind::Http(http) if http.is_inbound => {
                 self.attacks.judge(http, &mut self.found);
@@ -64,6 +66,12 @@ impl Judge {
             }
             _ => {}
         }
+    }
+
+    /// Takes out what the last event gave, each with the request that it is proved to be of.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = (Detected, Option<Cause>)> {
+        let of = self.of.drain(..).chain(std::iter::repeat(None));
+        self.found.drain(..).zip(of)
     }
 
     fn executed(&mut self, view: &View<'_>, executed: &Executed) {
@@ -140,5 +148,49 @@ impl Judge {
             probability: cause.probability,
         });
         effect::judge(effect, &causes.collect::<Vec<_>>(), &mut self.found);
+        for detected in self.found.iter().skip(self.of.len()) {
+            let proved = self.causes.iter().find(|cause| detected.events.contains(&cause.exchange));
+            self.of.push(proved.map(|cause| proved_by(cause, detected.bits)));
+        }
+    }
+}
+
+/// A cause whose request holds what the effect shows: its odds are so many bits better.
+fn proved_by(cause: &Cause, bits: f64) -> Cause {
+    let raised = |probability: f64| {
+        let weight = probability * bits.max(0.0).exp2();
+        let raised = weight / (weight + 1.0 - probability);
+        (raised * 1e6).round() / 1e6
+    };
+    let mut proved = Cause { probability: raised(cause.probability), ..cause.clone() };
+    if let Some(first) = &mut proved.first
+        && 0.0 < cause.probability
+    {
+        first.probability *= proved.probability / cause.probability;
+    }
+    proved
+}
+
+#[cfg(test)]
+mod tests {
+    use clew_event::EventId;
+
+    use super::*;
+
+    #[test]
+    fn what_an_effect_shows_of_a_request_raises_its_odds() {
+        let check = |before: f64, bits: f64, after: f64| {
+            let cause = Cause {
+                exchange: EventId(1),
+                request: std::sync::Arc::default(),
+                probability: before,
+                first: None,
+            };
+            assert!((proved_by(&cause, bits).probability - after).abs() < 1e-3);
+        };
+        check(1.0, 0.0, 1.0);
+        check(0.5, 0.0, 0.5);
+        check(1.0 / 64.0, 12.0, 0.985);
+        check(0.8, 3.0, 0.970);
     }
 }

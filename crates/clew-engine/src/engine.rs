@@ -119,8 +119,8 @@ impl Engine {
         }
         if let Some(judge) = &mut self.judge {
             judge.judge(event, &view, &mut self.apis);
-            let detected = judge.found.drain(..);
-            found.extend(detected.map(|detected| finding::of_detected(detected, event, &view)));
+            let detected = judge.take();
+            found.extend(detected.map(|it| finding::of_detected(it, event, &view)));
         }
         if !found.is_empty() {
             self.tell(event, found, output);

@@ -2,7 +2,8 @@
 //!
 //! Records of audit logs carry session tokens, passwords and the content of Kubernetes secrets.
 //! Rules judge the record as it came; what is kept, shown and exported has each such value as
-//! stars of the same length, so that every offset into the record stays right. What went over a
+//! stars of the same length, so that every offset into the record stays right. Requests and
+//! responses are kept as `HttpEvent::redacted` gives them. What else went over a
 //! socket is judged and not kept: a rule that wants it told names it in its sentence.
 
 use clew_event::json::{Json, Kind, Value};
@@ -37,6 +38,9 @@ pub(crate) fn kept(event: &Event) -> Event {
     let mut kept = event.clone();
     if let EventKind::Socket(socket) = &mut kept.kind {
         socket.payload = Text::default();
+    }
+    if let EventKind::Http(http) = &mut kept.kind {
+        **http = http.redacted();
     }
     if let EventKind::KubernetesApi(call) | EventKind::CloudApi(call) = &mut kept.kind
         && let Some(record) = without_secrets(call.record.as_bytes())
@@ -126,6 +130,23 @@ mod tests {
         };
         let EventKind::Socket(kept) = kept(&event).kind else { panic!("another kind") };
         assert_eq!((kept.result, kept.payload), (5, Text::default()));
+    }
+
+    #[test]
+    fn a_request_is_kept_without_its_secrets() {
+        let request =
+            clew_event::http::HttpRequest { query: "password=x1&u=2".into(), ..Default::default() };
+        let http = clew_event::http::HttpEvent { request: request.into(), ..Default::default() };
+        let event = Event {
+            id: EventId(1),
+            time: TimestampNs::default(),
+            arrived: TimestampNs::default(),
+            event_type: EventType::HttpRequest,
+            actor: None,
+            kind: EventKind::Http(Box::new(http)),
+        };
+        let EventKind::Http(kept) = kept(&event).kind else { panic!("another kind") };
+        assert_eq!(kept.request.query, "password=**&u=2".into());
     }
 
     #[test]

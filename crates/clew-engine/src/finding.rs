@@ -2,6 +2,7 @@
 
 use clew_appsec::detected::Detected;
 use clew_context::View;
+use clew_context::requests::Cause;
 use clew_event::control_plane::ApiCall;
 use clew_event::finding::{Entity, EntityKind, Finding, RequestFacts, Subject};
 use clew_event::text::escaped;
@@ -59,8 +60,15 @@ pub(crate) fn of_correlated(
 pub const HTTP_SOURCE: &str = "http";
 
 /// The finding for an attack in a request, for its effect, or for a strange use of an API.
-pub(crate) fn of_detected(detected: Detected, event: &Event, view: &View<'_>) -> Finding {
-    let subject = view.subject();
+pub(crate) fn of_detected(
+    (detected, of): (Detected, Option<Cause>),
+    event: &Event,
+    view: &View<'_>,
+) -> Finding {
+    let mut subject = view.subject();
+    if let Some(cause) = of {
+        subject.request = Some(Box::new(cause.facts()));
+    }
     let hostname = view.hostname().to_str_lossy().into_owned();
     let mut entities = entities(&subject, &hostname);
     entities.extend(detected.entities);

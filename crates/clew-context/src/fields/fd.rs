@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use clew_event::file::{FileEvent, FileId, FileOperation};
+use clew_event::http::HttpEvent;
 use clew_event::kernel::{KernelEvent, KernelOperation};
 use clew_event::privilege::{PrivilegeEvent, PrivilegeOperation};
 use clew_event::socket::{
@@ -99,6 +100,7 @@ pub(crate) fn of<'a>(view: &View<'a>) -> Option<Descriptor<'a>> {
     match &view.event.kind {
         EventKind::File(file) => of_file(file, view.event.event_type),
         EventKind::Socket(socket) => Some(of_socket(socket)),
+        EventKind::Http(http) => Some(of_http(http)),
         EventKind::Descriptor(descriptor) => Some(of_duplicate(descriptor)),
         EventKind::Kernel(call) => of_kernel(call),
         EventKind::Privilege(privilege) => of_privilege(privilege),
@@ -111,7 +113,6 @@ pub(crate) fn of<'a>(view: &View<'a>) -> Option<Descriptor<'a>> {
         | EventKind::Cgroup(_)
         | EventKind::Container(_)
         | EventKind::Account(_)
-        | EventKind::Http(_)
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
         | EventKind::Lost(_)
@@ -141,6 +142,21 @@ fn of_file(file: &FileEvent, event_type: EventType) -> Option<Descriptor<'_>> {
         _ => return None,
     };
     Some(Descriptor { number, target, is_connected: false, is_name_changed: false })
+}
+
+/// The connection of a request, as far as its ends are known.
+fn of_http(http: &HttpEvent) -> Descriptor<'_> {
+    let ends = match (http.endpoints.local, http.endpoints.remote) {
+        (Some(local), Some(remote)) if http.is_inbound => Ends::Server { local, remote },
+        (Some(local), Some(remote)) => Ends::Client { local, remote },
+        _ => Ends::None,
+    };
+    let target = match http.endpoints.family {
+        Endpoints::INET | Endpoints::INET6 => internet(&http.endpoints, ends),
+        _ => Target::Unknown,
+    };
+    let is_connected = http.endpoints.remote.is_some();
+    Descriptor { number: None, target, is_connected, is_name_changed: false }
 }
 
 fn of_socket(socket: &SocketEvent) -> Descriptor<'_> {

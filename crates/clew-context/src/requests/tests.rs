@@ -305,6 +305,24 @@ fn a_sent_request_is_of_the_one_whose_trace_it_carries() {
 }
 
 #[test]
+fn a_credential_that_a_process_was_handed_is_of_that_process() {
+    use clew_event::http::IssuedCredential;
+
+    use crate::identity::key::{Identity, IdentityKind};
+
+    let mut it = Stream::new();
+    let sent = it.http((10, 10), asking("/latest/meta-data/iam/security-credentials/role"), 0);
+    let issued = IssuedCredential { id: "ASIAEXAMPLE".into(), ..IssuedCredential::default() };
+    let response = HttpResponse { issued: Some(Box::new(issued)), ..HttpResponse::default() };
+    let response = Some(Box::new(response));
+    it.http((10, 10), HttpEvent { exchange: sent, response, ..HttpEvent::default() }, 1);
+    let credential = Identity::new(IdentityKind::Credential, "ASIAEXAMPLE");
+    let now = event(None, EventType::Other, EventKind::Lost(<_>::default())).time;
+    let lineage = it.context.identities().lineage(&credential, now).expect("known");
+    assert_eq!(lineage.root, Identity::new(IdentityKind::Process, key(10).to_string()));
+}
+
+#[test]
 fn a_response_without_its_request_and_a_request_told_twice_change_nothing() {
     let mut it = Stream::new();
     it.answer((10, 10), EventId(77), 0);

@@ -62,6 +62,14 @@ impl<'a> NodeBuilder<'a> {
                 parts.push(self.plain(FieldId::EvtIsOpenWrite, "writes", writes));
                 parts.push(self.plain(FieldId::EvtFailed, "succeeded", Test::Bool([true, false])));
             }
+            Only::Inbound => {
+                let inbound = Test::Bool([false, true]);
+                parts.push(self.plain(FieldId::HttpIsInbound, "inbound", inbound));
+            }
+            Only::Outbound => {
+                let outbound = Test::Bool([true, false]);
+                parts.push(self.plain(FieldId::HttpIsInbound, "outbound", outbound));
+            }
             Only::Internet => {
                 let families = ["4", "6"].map(|it| Box::from(it.as_bytes()));
                 let families = FxHashSet::from_iter(families);

@@ -41,6 +41,10 @@ pub(super) enum Only {
     Writes,
     /// Calls on an address of the internet.
     Internet,
+    /// Requests that came in.
+    Inbound,
+    /// Requests that were sent.
+    Outbound,
 }
 
 /// How names become fields.
@@ -60,6 +64,8 @@ enum Names {
 enum Named {
     Id(FieldId),
     Argument(u32),
+    /// A field of the request's head.
+    Header(&'static str),
     Either(FieldId, FieldId),
     Constant(&'static str),
     Types(&'static [(&'static str, &'static [EventType])]),
@@ -145,6 +151,36 @@ const OF_DNS: &[(&str, Named)] = &[
     ("record_type", Named::Id(F::DnsType)),
     ("answer", Named::Id(F::DnsAnswers)),
     ("QueryResults", Named::Id(F::DnsAnswers)),
+    ("Image", Named::Id(F::ProcExepath)),
+    ("CommandLine", Named::Id(F::ProcExeline)),
+    ("User", Named::Id(F::UserName)),
+    ("ProcessId", Named::Id(F::ProcPid)),
+];
+/// The names of W3C's extended log format, and those that rules for proxies made of them.
+const OF_REQUEST: &[(&str, Named)] = &[
+    ("cs-method", Named::Id(F::HttpMethod)),
+    ("c-uri", Named::Either(F::HttpUri, F::HttpUrl)),
+    ("cs-uri", Named::Either(F::HttpUri, F::HttpUrl)),
+    ("c-uri-stem", Named::Id(F::HttpPath)),
+    ("cs-uri-stem", Named::Id(F::HttpPath)),
+    ("c-uri-query", Named::Id(F::HttpQuery)),
+    ("cs-uri-query", Named::Either(F::HttpUri, F::HttpQuery)),
+    ("c-uri-extension", Named::Id(F::HttpExtension)),
+    ("sc-status", Named::Id(F::HttpStatus)),
+    ("c-useragent", Named::Id(F::HttpUserAgent)),
+    ("cs-user-agent", Named::Id(F::HttpUserAgent)),
+    ("cs-referer", Named::Id(F::HttpReferer)),
+    ("cs-referrer", Named::Id(F::HttpReferer)),
+    ("cs-host", Named::Id(F::HttpHost)),
+    ("cs-bytes", Named::Id(F::HttpRequestBytes)),
+    ("sc-bytes", Named::Id(F::HttpResponseBytes)),
+    ("cs-cookie", Named::Header("cookie")),
+    ("cs-content-type", Named::Id(F::HttpContentType)),
+    ("cs-version", Named::Id(F::HttpVersion)),
+    ("c-ip", Named::Id(F::HttpClient)),
+    ("src_ip", Named::Id(F::HttpClient)),
+    ("dst_ip", Named::Id(F::FdSip)),
+    ("s-port", Named::Id(F::FdSport)),
     ("Image", Named::Id(F::ProcExepath)),
     ("CommandLine", Named::Id(F::ProcExeline)),
     ("User", Named::Id(F::UserName)),
@@ -277,6 +313,20 @@ const DNS: Target = Target {
     names: Names::Table(OF_DNS),
     ..PROCESS
 };
+/// Exchanges that a server answered: rules ask for the status as well as for the request.
+const WEBSERVER: Target = Target {
+    types: &[E::HttpResponse],
+    only: Only::Inbound,
+    shown: &["cs-method", "cs-host", "c-uri", "sc-status", "c-ip"],
+    names: Names::Table(OF_REQUEST),
+    ..PROCESS
+};
+/// Exchanges that a process of ours asked for.
+const PROXY: Target = Target {
+    only: Only::Outbound,
+    shown: &["cs-method", "cs-host", "c-uri", "sc-status", "Image"],
+    ..WEBSERVER
+};
 const AUDITD: Target =
     Target { types: &[], shown: &["exe", "name"], names: Names::Table(OF_AUDITD), ..PROCESS };
 
@@ -302,6 +352,8 @@ pub(super) fn target(log: &LogSource) -> Result<Target, &'static str> {
         ("file_delete", "linux", "") => Ok(DELETION),
         ("network_connection", "linux", "") => Ok(CONNECTION),
         ("", "linux", "auditd") => Ok(AUDITD),
+        ("webserver", "" | "apache" | "nginx", "" | "apache" | "nginx") => Ok(WEBSERVER),
+        ("proxy", "", "") => Ok(PROXY),
         ("dns", "", "") | ("dns_query", "linux", "") => Ok(DNS),
         _ => Err(unseen(category, product, service)),
     }
@@ -310,7 +362,9 @@ pub(super) fn target(log: &LogSource) -> Result<Target, &'static str> {
 fn unseen(category: &str, product: &str, service: &str) -> &'static str {
     match (category, product, service) {
         (_, "windows" | "macos", _) => "Clew watches Linux",
-        ("webserver" | "proxy", ..) | (_, "apache" | "nginx", _) => "requests have no fields yet",
+        ("webserver" | "proxy", ..) | (_, "apache" | "nginx", _) => {
+            "of web servers their requests are seen, not their error logs"
+        }
         (_, "azure", _) => "alerts of Entra ID Protection and PIM are not read",
         (_, "github", _) => "of GitHub its webhooks are read, not its audit log",
         (_, "linux", _) => "log files of services are not read",
@@ -351,6 +405,9 @@ impl Target {
     /// What keywords are searched in; `None` where there is no record.
     pub(super) fn words(&self) -> Option<Field> {
         match self.names {
+            Names::Table(_) if self.types == WEBSERVER.types => {
+                Some(Field { id: F::HttpWords, argument: FieldArgument::None })
+            }
             Names::Table(_) => None,
             Names::Record(_) | Names::Azure(_) | Names::Google(_) => {
                 Some(Field { id: F::JsonWords, argument: FieldArgument::None })
@@ -367,6 +424,10 @@ fn of_named(named: &Named) -> Vec<Source> {
         Named::Argument(number) => {
             let argument = FieldArgument::Index(number);
             vec![Source::Field(Field { id: F::ProcArgv, argument })]
+        }
+        Named::Header(name) => {
+            let argument = FieldArgument::Key(name.into());
+            vec![Source::Field(Field { id: F::HttpRequestHeader, argument })]
         }
         Named::Constant(text) => vec![Source::Constant(text)],
         Named::Types(types) => vec![Source::Types(types)],
