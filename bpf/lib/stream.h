@@ -154,8 +154,10 @@ __noinline int emit_stream(struct stream_piece *piece)
 		count_dropped(KIND_STREAM);
 	else if (!size)
 		put_stream(&header, piece, 0);
-	else if (size <= 512)
-		put_stream(&header, piece, 512);
+	else if (size <= 256)
+		put_stream(&header, piece, 256);
+	else if (size <= 1024)
+		put_stream(&header, piece, 1024);
 	else if (size <= 4096)
 		put_stream(&header, piece, 4096);
 	else

@@ -91,7 +91,7 @@ impl Default for Settings {
         Self {
             priority_ring_bytes: 4 << 20,
             bulk_ring_bytes: 8 << 20,
-            stream_ring_bytes: 8 << 20,
+            stream_ring_bytes: 16 << 20,
             http: Some(http::Settings::default()),
             is_self_reported: false,
             is_runtime_watched: true,

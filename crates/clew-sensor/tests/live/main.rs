@@ -18,6 +18,7 @@ mod http;
 mod interest;
 mod life;
 mod losses;
+mod nginx;
 mod privileges;
 mod sockets;
 mod tls;
