@@ -1,3 +1,4 @@
 //! Tests that take more than one module.
 
 mod bounds;
+mod dispatched;

@@ -117,8 +117,10 @@ impl Correlations {
         let order = |it: &Match| (it.time_ns, it.event, it.position);
         let Err(at) = group.matches.binary_search_by_key(&order(&new), order) else { return None };
         group.latest_ns = before_ns.max(new.time_ns);
-        groups.by_time.remove(&(before_ns, key.to_owned()));
-        groups.by_time.insert((group.latest_ns, key.to_owned()));
+        if group.matches.is_empty() || before_ns != group.latest_ns {
+            groups.by_time.remove(&(before_ns, key.to_owned()));
+            groups.by_time.insert((group.latest_ns, key.to_owned()));
+        }
         *group.kinds.entry(new.kind()).or_default() += 1;
         group.matches.insert(at, new);
         // A late match may still need what lies one span before it.

@@ -1,18 +1,22 @@
-//! Which rules to look at for an event, by the exact value of one field.
+//! Which rules to look at for an event, by the exact values of a few fields.
 //!
 //! Most rules for clouds name the call that they are about. Where enough rules for an event type
 //! ask that one field equals one of some texts, that field is asked first, and of those rules only
-//! the ones that name its value are judged.
+//! the ones that name its value are judged. Both languages name a call by a field of their own, so
+//! several fields are asked, and each rule waits for one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_event::{FieldValue, Scalar};
+use clew_event::field::Multiplicity;
+use clew_event::{EventType, FieldSource, FieldValue, Scalar};
 use rustc_hash::FxHashMap;
 
 use super::any::AnyTest;
+use super::evaluate::Cache;
 use super::graph::{Graph, Node, NodeId};
 use super::pattern::with_lower;
 use super::predicate::{Check, Extract, Predicate, Slot};
+use super::test::Test;
 
 /// Fewest rules that have to name a value before a field is asked first.
 const DISPATCHED_MIN: usize = 8;
@@ -20,15 +24,37 @@ const DISPATCHED_MIN: usize = 8;
 /// Most texts of one rule and field; a rule that names more is always looked at.
 const VALUES_MAX: usize = 256;
 
+/// Most fields that are asked first.
+const FIELDS_MAX: usize = 4;
+
 /// A rule with its node.
 pub(crate) type Root = (u32, u32);
 
-/// Rules by the value of one field.
+/// Rules to look at, each list in order.
+pub(super) type Lists<'d> = [&'d [Root]; FIELDS_MAX + 1];
+
+/// One list alone.
+pub(super) fn only(roots: &[Root]) -> Lists<'_> {
+    let mut lists = Lists::default();
+    let [first, ..] = &mut lists;
+    *first = roots;
+    lists
+}
+
+/// Rules by the values of fields.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
-    pub(super) slot: Slot,
-    /// Those that do not name a value, in order.
+    /// Those that name no value, in order.
     always: Vec<Root>,
+    by_field: Vec<ByField>,
+}
+
+/// Rules that wait for a value of one field.
+#[derive(Debug)]
+struct ByField {
+    slot: Slot,
+    /// In order.
+    all: Vec<Root>,
     /// In lower case; in order.
     by_value: FxHashMap<Box<[u8]>, Vec<Root>>,
 }
@@ -42,117 +68,166 @@ impl Dispatch {
         graph: &Graph,
         predicates: &[Predicate],
         rules: &[(Root, NodeId)],
+        event_type: EventType,
     ) -> Option<Self> {
-        let mut memo = FxHashMap::default();
-        let implied: Vec<Implied> =
-            rules.iter().map(|(_, node)| implied(graph, predicates, *node, &mut memo)).collect();
-        let mut counts: BTreeMap<Slot, usize> = BTreeMap::new();
-        for slot in implied.iter().flat_map(BTreeMap::keys) {
-            *counts.entry(*slot).or_default() += 1;
+        let is_record = event_type == EventType::PluginEvent;
+        let mut search = Search { graph, predicates, is_record, memo: FxHashMap::default() };
+        let mut waiting: Vec<(Root, Implied)> =
+            rules.iter().map(|(root, node)| (*root, search.implied(*node))).collect();
+        let mut by_field = Vec::new();
+        while by_field.len() < FIELDS_MAX
+            && let Some(slot) = most_named(&waiting)
+        {
+            let (named, others): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|(_, implied)| implied.contains_key(&slot));
+            by_field.push(ByField::new(slot, &named));
+            waiting = others;
         }
-        let most =
-            counts.into_iter().max_by_key(|(slot, count)| (*count, std::cmp::Reverse(*slot)));
-        let (slot, _) = most.filter(|(_, count)| DISPATCHED_MIN <= *count)?;
-        let mut new = Self { slot, always: Vec::new(), by_value: FxHashMap::default() };
-        for ((root, _), implied) in rules.iter().zip(&implied) {
-            match implied.get(&slot) {
-                None => new.always.push(*root),
-                Some(values) => {
-                    for value in values {
-                        new.by_value.entry(value.clone()).or_default().push(*root);
-                    }
-                }
-            }
-        }
-        Some(new)
+        let always = waiting.into_iter().map(|(root, _)| root).collect();
+        (!by_field.is_empty()).then_some(Self { always, by_field })
     }
 
-    /// The rules to look at where the field has that value, in two lists; `None` for all.
-    pub(super) fn candidates(&self, value: &FieldValue<'_>) -> Option<(&[Root], &[Root])> {
-        let none: &[Root] = &[];
+    /// The rules to look at for an event.
+    pub(super) fn candidates<F: FieldSource>(&self, cache: &mut Cache<'_, F>) -> Lists<'_> {
+        let mut lists = Lists::default();
+        let [always, others @ ..] = &mut lists;
+        *always = &self.always;
+        for (list, field) in others.iter_mut().zip(&self.by_field) {
+            cache.load(field.slot);
+            *list = field.candidates(cache.value(field.slot));
+        }
+        lists
+    }
+}
+
+/// The field of which most rules name a value, if they are enough.
+fn most_named(rules: &[(Root, Implied)]) -> Option<Slot> {
+    let mut counts: BTreeMap<Slot, usize> = BTreeMap::new();
+    for slot in rules.iter().flat_map(|(_, implied)| implied.keys()) {
+        *counts.entry(*slot).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(slot, count)| (*count, std::cmp::Reverse(*slot)));
+    most.filter(|(_, count)| DISPATCHED_MIN <= *count).map(|(slot, _)| slot)
+}
+
+impl ByField {
+    fn new(slot: Slot, rules: &[(Root, Implied)]) -> Self {
+        let all = rules.iter().map(|(root, _)| *root).collect();
+        let mut by_value: FxHashMap<Box<[u8]>, Vec<Root>> = FxHashMap::default();
+        for (root, implied) in rules {
+            for value in implied.get(&slot).into_iter().flatten() {
+                by_value.entry(value.clone()).or_default().push(*root);
+            }
+        }
+        Self { slot, all, by_value }
+    }
+
+    /// What is no single text may pass a test for a text all the same: a number, one of a list.
+    fn candidates(&self, value: &FieldValue<'_>) -> &[Root] {
         match value {
-            FieldValue::Missing => Some((&self.always, none)),
+            FieldValue::Missing => &[],
             FieldValue::One(Scalar::Text(text)) => {
                 let find = |lower: &[u8]| self.by_value.get(lower).map(Vec::as_slice);
-                Some((&self.always, with_lower(text, find)?.unwrap_or(none)))
+                with_lower(text, find).map_or(self.all.as_slice(), Option::unwrap_or_default)
             }
-            FieldValue::One(_) | FieldValue::Many(_) => None,
+            FieldValue::One(_) | FieldValue::Many(_) => &self.all,
         }
     }
 }
 
-/// Recursion is bounded by `GRAPH_DEPTH_MAX`.
-fn implied(
-    graph: &Graph,
-    predicates: &[Predicate],
-    id: NodeId,
-    memo: &mut FxHashMap<NodeId, Implied>,
-) -> Implied {
-    if let Some(found) = memo.get(&id) {
-        return found.clone();
-    }
-    let found = match graph.node(id) {
-        Node::Constant(_) | Node::Not(_) => Implied::new(),
-        Node::Predicate(predicate) => {
-            predicates.get(predicate.0 as usize).and_then(of_predicate).unwrap_or_default()
-        }
-        Node::All(parts) => {
-            let mut all = Implied::new();
-            for part in parts {
-                for (slot, values) in implied(graph, predicates, *part, memo) {
-                    match all.get(&slot) {
-                        Some(fewer) if fewer.len() <= values.len() => {}
-                        Some(_) | None => drop(all.insert(slot, values)),
-                    }
-                }
-            }
-            all
-        }
-        Node::Any(parts) => {
-            let mut parts = parts.iter().map(|part| implied(graph, predicates, *part, memo));
-            let mut any = parts.next().unwrap_or_default();
-            for part in parts {
-                any.retain(|slot, _| part.contains_key(slot));
-                for (slot, values) in part {
-                    if let Some(ours) = any.get_mut(&slot) {
-                        ours.extend(values);
-                    }
-                }
-            }
-            any.retain(|_, values| values.len() <= VALUES_MAX);
-            any
-        }
-    };
-    memo.insert(id, found.clone());
-    found
+/// Finds what the conditions of rules imply.
+struct Search<'g> {
+    graph: &'g Graph,
+    predicates: &'g [Predicate],
+    /// Events are records of a log, whose fields cost little; those of the kernel are asked for
+    /// as late as can be.
+    is_record: bool,
+    memo: FxHashMap<NodeId, Implied>,
 }
 
-fn of_predicate(predicate: &Predicate) -> Option<Implied> {
-    let (Extract::Field(slot), Check::Any(test)) = (&predicate.left, &predicate.check) else {
-        return None;
-    };
-    let AnyTest::Fits(patterns) = &**test else { return None };
-    let whole = patterns.only_whole().filter(|whole| whole.len() <= VALUES_MAX)?;
-    Some(Implied::from([(*slot, whole.iter().cloned().collect())]))
+impl Search<'_> {
+    /// Recursion is bounded by `GRAPH_DEPTH_MAX`.
+    fn implied(&mut self, id: NodeId) -> Implied {
+        if let Some(found) = self.memo.get(&id) {
+            return found.clone();
+        }
+        let graph = self.graph;
+        let found = match graph.node(id) {
+            Node::Constant(_) | Node::Not(_) => Implied::new(),
+            Node::Predicate(predicate) => {
+                let predicate = self.predicates.get(predicate.0 as usize);
+                predicate.and_then(|it| self.of_predicate(it)).unwrap_or_default()
+            }
+            Node::All(parts) => self.of_all(parts),
+            Node::Any(parts) => self.of_any(parts),
+        };
+        self.memo.insert(id, found.clone());
+        found
+    }
+
+    fn of_all(&mut self, parts: &[NodeId]) -> Implied {
+        let mut all = Implied::new();
+        for part in parts {
+            for (slot, values) in self.implied(*part) {
+                match all.get(&slot) {
+                    Some(fewer) if fewer.len() <= values.len() => {}
+                    Some(_) | None => drop(all.insert(slot, values)),
+                }
+            }
+        }
+        all
+    }
+
+    fn of_any(&mut self, parts: &[NodeId]) -> Implied {
+        let mut parts = parts.iter().map(|part| self.implied(*part));
+        let mut any = parts.next().unwrap_or_default();
+        for part in parts {
+            any.retain(|slot, _| part.contains_key(slot));
+            for (slot, values) in part {
+                if let Some(ours) = any.get_mut(&slot) {
+                    ours.extend(values);
+                }
+            }
+        }
+        any.retain(|_, values| values.len() <= VALUES_MAX);
+        any
+    }
+
+    fn of_predicate(&self, predicate: &Predicate) -> Option<Implied> {
+        let Extract::Field(slot) = &predicate.left else { return None };
+        let texts = match &predicate.check {
+            Check::Any(test) => match &**test {
+                AnyTest::Fits(patterns) => patterns.only_whole()?,
+                _ => return None,
+            },
+            Check::Value(Test::TextIn(texts)) if self.is_record => {
+                let is_one = predicate.multiplicity == Multiplicity::One;
+                Some(texts).filter(|_| is_one && !predicate.is_inequality)?
+            }
+            _ => return None,
+        };
+        let lower = texts.iter().map(|text| text.to_ascii_lowercase().into_boxed_slice());
+        let lower: BTreeSet<_> = lower.collect();
+        (lower.len() <= VALUES_MAX).then(|| Implied::from([(*slot, lower)]))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use clew_event::field::Multiplicity;
-
     use super::*;
     use crate::judge::graph::PredicateId;
     use crate::judge::pattern::{Patterns, Piece};
 
+    fn of_slot(slot: u32, check: Check) -> Predicate {
+        let (left, multiplicity) = (Extract::Field(Slot(slot)), Multiplicity::One);
+        Predicate { left, check, multiplicity, is_inequality: false }
+    }
+
     fn names(count: usize) -> Predicate {
         let text = |number: usize| vec![Piece::Text(format!("Call{number}").into_bytes())];
         let patterns: Vec<_> = (0..count).map(text).collect();
-        Predicate {
-            left: Extract::Field(Slot(0)),
-            check: Check::Any(Box::new(AnyTest::Fits(Patterns::new(&patterns, false).unwrap()))),
-            multiplicity: Multiplicity::One,
-            is_inequality: false,
-        }
+        let patterns = Patterns::new(&patterns, false).unwrap();
+        of_slot(0, Check::Any(Box::new(AnyTest::Fits(patterns))))
     }
 
     #[test]
@@ -163,16 +238,38 @@ mod tests {
         let not = graph.negated(one);
         let mut rules: Vec<(Root, NodeId)> = vec![((0, 0), not), ((1, 1), too_many)];
         rules.extend((2..).take(DISPATCHED_MIN - 1).map(|number| ((number, number), one)));
-        assert!(Dispatch::new(&graph, &predicates, &rules).is_none());
+        let dispatch = |rules: &[_]| Dispatch::new(&graph, &predicates, rules, EventType::Open);
+        assert!(dispatch(&rules).is_none());
         rules.push(((90, 90), many));
-        let dispatch = Dispatch::new(&graph, &predicates, &rules).unwrap();
-        let count = |text: &'static str| {
-            let (always, named) = dispatch.candidates(&FieldValue::from(text)).unwrap();
-            (always.len(), named.len())
+        let dispatch = dispatch(&rules).unwrap();
+        assert_eq!((dispatch.always.len(), dispatch.by_field.len()), (2, 1));
+        let count = |value: FieldValue<'_>| dispatch.by_field[0].candidates(&value).len();
+        assert_eq!(count("CALL0".into()), DISPATCHED_MIN);
+        assert_eq!(count("call7".into()), 1);
+        assert_eq!(count("other".into()), 0);
+        assert_eq!(count(FieldValue::Missing), 0);
+        assert_eq!(count(FieldValue::Many(Vec::new())), DISPATCHED_MIN);
+        assert_eq!(count(FieldValue::One(Scalar::Unsigned(1))), DISPATCHED_MIN);
+    }
+
+    #[test]
+    fn each_rule_waits_for_one_of_a_bounded_number_of_fields() {
+        let mut graph = Graph::default();
+        let text = |slot| {
+            of_slot(slot, Check::Value(Test::TextIn(std::iter::once(Box::from(*b"A")).collect())))
         };
-        assert_eq!(count("CALL0"), (2, DISPATCHED_MIN));
-        assert_eq!(count("call7"), (2, 1));
-        assert_eq!(count("other"), (2, 0));
-        assert!(dispatch.candidates(&FieldValue::Many(Vec::new())).is_none());
+        let predicates: Vec<_> = (0..).take(FIELDS_MAX + 1).map(text).collect();
+        let nodes: Vec<_> =
+            (0..).take(FIELDS_MAX + 1).map(|number| graph.predicate(PredicateId(number))).collect();
+        let rules: Vec<(Root, NodeId)> = (0..)
+            .zip(nodes.iter().flat_map(|node| [*node; DISPATCHED_MIN]))
+            .map(|(number, node)| ((number, number), node))
+            .collect();
+        let of_type = |event_type| Dispatch::new(&graph, &predicates, &rules, event_type);
+        let dispatch = of_type(EventType::PluginEvent).unwrap();
+        let sizes: Vec<_> = dispatch.by_field.iter().map(|field| field.all.len()).collect();
+        assert_eq!((sizes, dispatch.always.len()), (vec![DISPATCHED_MIN; FIELDS_MAX], 8));
+        assert_eq!(dispatch.by_field[0].candidates(&"a".into()).len(), DISPATCHED_MIN);
+        assert!(of_type(EventType::Openat).is_none(), "the kernel's fields are asked for late");
     }
 }

@@ -6,7 +6,7 @@
 
 use clew_event::{EventType, Field, FieldSource, FieldValue};
 
-use super::dispatch::Root;
+use super::dispatch::{self, Lists, Root};
 use super::graph::PredicateId;
 use super::predicate::Slot;
 use super::program::{FlatNode, GroupId, Program, Strategy};
@@ -130,14 +130,12 @@ pub(crate) fn judge<F: FieldSource>(
         marks: std::mem::take(&mut scratch.slots),
         values: std::mem::take(&mut scratch.values),
     };
-    let chosen = program.dispatch(event_type).and_then(|dispatch| {
-        cache.load(dispatch.slot);
-        dispatch.candidates(cache.value(dispatch.slot))
-    });
-    let (mut first, mut second) = chosen.unwrap_or((roots, &[]));
+    let mut lists = match program.dispatch(event_type) {
+        Some(dispatch) => dispatch.candidates(&mut cache),
+        None => dispatch::only(roots),
+    };
     let mut evaluation = Evaluation { program, scratch, cache };
-    // Both are in order, and rules are told in theirs.
-    while let Some((rule, root)) = earlier(&mut first, &mut second) {
+    while let Some((rule, root)) = earliest(&mut lists) {
         if evaluation.node(root) && !matched(rule) {
             break;
         }
@@ -147,15 +145,12 @@ pub(crate) fn judge<F: FieldSource>(
     scratch.values = emptied(cache.values);
 }
 
-/// Takes the rule with the lower number off the front of its list.
-fn earlier<'l, 'r>(first: &'l mut &'r [Root], second: &'l mut &'r [Root]) -> Option<Root> {
-    let from = match (first.first(), second.first()) {
-        (Some((a, _)), Some((b, _))) if b < a => second,
-        (None, _) => second,
-        (Some(_), _) => first,
-    };
-    let (root, rest) = from.split_first()?;
-    *from = rest;
+/// Takes the rule with the lowest number off the front of its list: rules are told in their order.
+fn earliest(lists: &mut Lists<'_>) -> Option<Root> {
+    let heads = lists.iter_mut().filter(|list| !list.is_empty());
+    let list = heads.min_by_key(|list| list.first().copied())?;
+    let (root, rest) = list.split_first()?;
+    *list = rest;
     Some(*root)
 }
 

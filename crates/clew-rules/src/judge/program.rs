@@ -124,7 +124,7 @@ impl Program {
                     folded_rules.push(((rule, root), folded));
                 }
             }
-            let dispatch = Dispatch::new(&parts.graph, predicates, &folded_rules);
+            let dispatch = Dispatch::new(&parts.graph, predicates, &folded_rules, event_type);
             program.dispatches.push(dispatch);
             program.roots.push(roots);
         }
