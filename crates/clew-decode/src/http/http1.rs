@@ -18,6 +18,9 @@ use super::head;
 use super::message::{self, Content};
 use super::reader::{Gap, Length, Part, Reader};
 
+/// Bytes of a first line by which other protocols are told apart while it is not whole.
+pub(super) const SNIFFED_BYTES_MAX: usize = 1 << 10;
+
 /// What reading found of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -104,8 +107,9 @@ impl Http1 {
                 }
             }
         }
-        let is_other =
-            to.about.is_exact && !to.about.is_http && !head::may_be_request(reader.kept());
+        // As it grows a head is looked at again and again, so not at all of it.
+        let kept = reader.kept().get(..SNIFFED_BYTES_MAX).unwrap_or(reader.kept());
+        let is_other = to.about.is_exact && !to.about.is_http && !head::may_be_request(kept);
         if is_other { Found::Other } else { Found::All }
     }
 

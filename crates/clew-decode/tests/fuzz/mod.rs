@@ -6,6 +6,8 @@
 //! number gives the same inputs, so a crash is reproduced by its number.
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a harness stops where it fails")]
 
+mod http;
+
 use std::path::Path;
 
 use clew_decode::api_log::{COMPLAINTS_MAX, Ordered, Records};
@@ -50,11 +52,14 @@ const JSON_WORDS: &[&[u8]] = &[
 const NUMBERS: &[&[u8]] =
     &[b"\0\0", b"\xff\xff", b"\xff\xff\xff\xff", b"\x01\0", b"\0\x80", b"\x7f"];
 
-pub(crate) const TARGETS: [Target; 4] = [
+pub(crate) const TARGETS: [Target; 7] = [
     Target { name: "api_log", run: api_log, words: JSON_WORDS },
     Target { name: "json", run: json, words: JSON_WORDS },
     Target { name: "scap", run: capture, words: NUMBERS },
     Target { name: "kernel", run: record, words: NUMBERS },
+    Target { name: "http1", run: http::http1, words: http::HTTP1_WORDS },
+    Target { name: "http2", run: http::http2, words: http::HTTP2_WORDS },
+    Target { name: "hpack", run: http::hpack, words: http::HTTP2_WORDS },
 ];
 
 fn api_log(bytes: &[u8]) {

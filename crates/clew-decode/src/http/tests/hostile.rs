@@ -5,6 +5,7 @@ use clew_event::http::HttpFlags;
 use super::Way::{In, Out};
 use super::*;
 use crate::http::head::METHOD_BYTES_MAX;
+use crate::http::http1::SNIFFED_BYTES_MAX;
 use crate::http::principal::PROXIES_MAX;
 use crate::http::reader::{CHUNK_LINE_BYTES_MAX, SIZE_DIGITS_MAX};
 
@@ -75,7 +76,8 @@ fn only_so_many_proxies_are_asked() {
 
 #[test]
 fn other_protocols_are_left_alone() {
-    for bytes in [&b"\x16\x03\x01\x02"[..], b"EHLO x\r\n", b"GET \x00\x01\r\n\r\n"] {
+    let long = [b"A B".as_slice(), &[b'x'; SNIFFED_BYTES_MAX], b"\r\n\r\n"].concat();
+    for bytes in [&long[..], b"\x16\x03\x01\x02", b"EHLO x\r\n", b"GET \x00\x01\r\n\r\n"] {
         let (mut wire, mut assembler) = (Wire::inbound(), Assembler::default());
         let mut events = Vec::new();
         assembler.take(&wire.piece(In, bytes, 0), &mut events);
