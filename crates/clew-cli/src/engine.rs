@@ -14,6 +14,7 @@ use crate::falco;
 const DEFAULT_RULES: &[(&str, &str)] = &[
     ("rules/00_macros.yaml", include_str!("../../../rules/00_macros.yaml")),
     ("rules/aws.yaml", include_str!("../../../rules/aws.yaml")),
+    ("rules/azure.yaml", include_str!("../../../rules/azure.yaml")),
     ("rules/bursts.yaml", include_str!("../../../rules/bursts.yaml")),
     ("rules/command_and_control.yaml", include_str!("../../../rules/command_and_control.yaml")),
     ("rules/credential_access.yaml", include_str!("../../../rules/credential_access.yaml")),

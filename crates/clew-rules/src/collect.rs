@@ -12,8 +12,16 @@ use crate::items::{Changes, Exception, Item, Name, RuleItem};
 use crate::traced::Traced;
 
 /// Sources whose events rules can be for.
-pub(crate) const SOURCES: [&str; 6] =
-    ["syscall", "k8s_audit", "aws_cloudtrail", "gcp_auditlog", "github", "okta"];
+pub(crate) const SOURCES: [&str; 8] = [
+    "syscall",
+    "k8s_audit",
+    "aws_cloudtrail",
+    "gcp_auditlog",
+    "github",
+    "okta",
+    "azure_activity",
+    "entra_signin",
+];
 
 /// What all files define.
 #[derive(Debug, Default)]
