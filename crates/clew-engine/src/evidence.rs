@@ -6,7 +6,8 @@
 //! responses are kept as `HttpEvent::redacted` gives them. What else went over a
 //! socket is judged and not kept: a rule that wants it told names it in its sentence.
 
-use clew_event::json::{Json, Kind, Value};
+use clew_event::control_plane::ApiCall;
+use clew_event::json::{Kind, Value};
 use clew_event::{Event, EventKind, Text};
 
 /// Names of members whose text is a secret, in lower case. Sources: the credentials of AWS STS
@@ -43,7 +44,7 @@ pub(crate) fn kept(event: &Event) -> Event {
         **http = http.redacted();
     }
     if let EventKind::KubernetesApi(call) | EventKind::CloudApi(call) = &mut kept.kind
-        && let Some(record) = without_secrets(call.record.as_bytes())
+        && let Some(record) = without_secrets(call)
     {
         call.record = Text::from(record);
     }
@@ -52,9 +53,9 @@ pub(crate) fn kept(event: &Event) -> Event {
 
 /// The record without its secrets; `None` where it holds none. One that cannot be read as JSON
 /// is not kept at all: nobody knows what is in it.
-fn without_secrets(record: &[u8]) -> Option<Vec<u8>> {
-    let Ok(json) = Json::parse(record) else { return Some(Vec::new()) };
-    let mut clean = record.to_vec();
+fn without_secrets(call: &ApiCall) -> Option<Vec<u8>> {
+    let Some(json) = call.json() else { return Some(Vec::new()) };
+    let mut clean = call.record.as_bytes().to_vec();
     let mut is_changed = false;
     let mut blank = |value: Value<'_, '_>| {
         if value.kind() == Kind::String {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     fn check(record: &str, kept: &str) {
-        let clean = without_secrets(record.as_bytes());
+        let clean = without_secrets(&ApiCall { record: record.into(), ..ApiCall::default() });
         let clean = clean.unwrap_or_else(|| record.as_bytes().to_vec());
         assert_eq!(String::from_utf8(clean).unwrap(), kept);
     }
