@@ -104,10 +104,18 @@ pub(super) fn may_leave_bare(bytes: &[u8]) -> bool {
     if bytes.windows(2).any(|it| matches!(it, b"||" | b"&&" | b"--" | b"/*")) {
         return true;
     }
-    bytes.split(|&byte| !is_name(byte)).any(|word| {
-        let word = word.get(word.iter().take_while(|it| it.is_ascii_digit()).count()..);
-        word.is_some_and(|it| 1 < it.len() && (words::kind(it).is_some() || words::is_function(it)))
-    })
+    let mut rest = bytes;
+    while let Some(start) = rest.iter().position(|it| it.is_ascii_alphabetic()) {
+        rest = rest.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|it| !is_name(*it)).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(length);
+        rest = behind;
+        let is_called = behind.iter().find(|it| !is_space(**it)) == Some(&b'(');
+        if words::kind(word).is_some() || (is_called && words::is_function(word)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Behind the quote that ends the string in which `from` lies. A doubled quote does not end it; a
