@@ -81,7 +81,8 @@ fn argument<'a>(view: &View<'a>, name: &str) -> Option<Argument<'a>> {
         | EventKind::Http(_)
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
-        | EventKind::Lost(_) => None,
+        | EventKind::Lost(_)
+        | EventKind::Query(_) => None,
     }
 }
 

@@ -228,7 +228,8 @@ impl Context {
                 | EventKind::Kernel(_)
                 | EventKind::Http(_)
                 | EventKind::Lost(_)
-                | EventKind::ExecFailed(_),
+                | EventKind::ExecFailed(_)
+                | EventKind::Query(_),
                 _,
             ) => {}
         }

@@ -86,6 +86,6 @@ pub(crate) fn parameters(event_type: EventType) -> &'static [&'static str] {
         | E::ProcessVmWritev | E::KexecLoad | E::KexecFileLoad | E::PerfEventOpen
         | E::IoUringSetup | E::IoUringEnter | E::Mprotect | E::Kill | E::Tkill | E::Tgkill
         | E::Prctl | E::Keyctl => RESULT,
-        E::Other | E::Container | E::AsyncEvent | E::PluginEvent | E::Dns | E::HttpRequest | E::HttpResponse => &[],
+        E::Other | E::Container | E::AsyncEvent | E::PluginEvent | E::Dns | E::HttpRequest | E::HttpResponse | E::DbQuery => &[],
     }
 }

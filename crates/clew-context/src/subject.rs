@@ -148,7 +148,8 @@ fn file(view: &View<'_>) -> Text {
         | EventKind::Http(_)
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
-        | EventKind::Lost(_) => Text::default(),
+        | EventKind::Lost(_)
+        | EventKind::Query(_) => Text::default(),
     }
 }
 
@@ -157,6 +158,7 @@ fn peer(view: &View<'_>) -> Text {
     let asked = match &view.event.kind {
         EventKind::Socket(socket) => socket.endpoints.remote,
         EventKind::Http(http) => http.endpoints.remote,
+        EventKind::Query(query) => query.endpoints.remote,
         _ => None,
     };
     match fd::remote(view).or(asked) {

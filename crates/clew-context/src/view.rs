@@ -88,7 +88,8 @@ impl<'a> View<'a> {
             | EventKind::KubernetesApi(_)
             | EventKind::CloudApi(_)
             | EventKind::Lost(_)
-            | EventKind::ExecFailed(_) => self.context.container_of(self.cgroup()?),
+            | EventKind::ExecFailed(_)
+            | EventKind::Query(_) => self.context.container_of(self.cgroup()?),
         };
         *self.container_id.get_or_init(find)
     }

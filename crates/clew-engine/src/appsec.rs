@@ -56,6 +56,10 @@ impl Judge {
                 }
             }
             EventKind::Http(http) if http.response.is_none() => self.requested(view, http),
+            EventKind::Query(query) if !query.is_inbound => {
+                let (statement, system) = (query.statement.as_bytes(), query.system.name());
+                self.effect(view, &Effect::Queried { statement, system });
+            }
             EventKind::Executed(executed) => self.executed(view, executed),
             EventKind::File(file) if 0 <= file.result => self.file(view, file),
             EventKind::Socket(socket) if socket.operation == SocketOperation::Connect => {

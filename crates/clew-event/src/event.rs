@@ -11,6 +11,7 @@ use crate::id::{CgroupId, EventId, ProcessKey};
 use crate::kernel::{KernelEvent, Lost, NodeStarted};
 use crate::privilege::PrivilegeEvent;
 use crate::process::{ExecFailed, Executed, Exited, Forked};
+use crate::query::QueryEvent;
 use crate::socket::{DescriptorEvent, DnsEvent, SocketEvent};
 use crate::time::TimestampNs;
 
@@ -86,6 +87,8 @@ pub enum EventKind {
     Lost(Lost),
     /// A process tried to take a new program and failed.
     ExecFailed(Box<ExecFailed>),
+    /// A statement was sent to a database.
+    Query(Box<QueryEvent>),
 }
 
 /// Name that rules for kernel events give after `source:`.
@@ -119,7 +122,8 @@ impl Event {
             | EventKind::Account(_)
             | EventKind::Http(_)
             | EventKind::Lost(_)
-            | EventKind::ExecFailed(_) => None,
+            | EventKind::ExecFailed(_)
+            | EventKind::Query(_) => None,
         }
     }
 
@@ -143,6 +147,7 @@ impl Event {
             | EventKind::Container(_)
             | EventKind::Account(_)
             | EventKind::Http(_)
+            | EventKind::Query(_)
             | EventKind::KubernetesApi(_)
             | EventKind::CloudApi(_)
             | EventKind::Lost(_) => None,

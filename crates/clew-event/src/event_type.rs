@@ -1,7 +1,7 @@
 //! Names by which rules know the kind of an event.
 //!
 //! They are Falco's (`evt.type`), because rules are written in them: the system call's name where
-//! there is one. `dns`, `http_request` and `http_response` are
+//! there is one. `dns`, `http_request`, `http_response` and `db_query` are
 //! Clew's own: Falco has no such events.
 //! Events that rules never name (losses, cgroups) have [`EventType::Other`].
 
@@ -144,6 +144,7 @@ event_types! {
     Dns "dns",
     HttpRequest "http_request",
     HttpResponse "http_response",
+    DbQuery "db_query",
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ impl Loss {
 }
 
 /// Values of the label `kind`, in the order of [`kind_index`].
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "node_started",
     "forked",
     "executed",
@@ -242,6 +242,7 @@ const KINDS: [&str; 19] = [
     "cloud_api",
     "lost",
     "exec_failed",
+    "query",
 ];
 
 const fn kind_index(kind: &EventKind) -> usize {
@@ -265,6 +266,7 @@ const fn kind_index(kind: &EventKind) -> usize {
         EventKind::CloudApi(_) => 16,
         EventKind::Lost(_) => 17,
         EventKind::ExecFailed(_) => 18,
+        EventKind::Query(_) => 19,
     }
 }
 

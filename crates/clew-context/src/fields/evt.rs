@@ -117,7 +117,7 @@ pub(crate) fn category<'a>(view: &View<'a>) -> FieldValue<'a> {
         | E::Chdir | E::Fchdir => "file".into(),
         E::Socket | E::Socketpair | E::Connect | E::Accept | E::Accept4 | E::Bind | E::Listen
         | E::Sendto | E::Sendmsg | E::Sendmmsg | E::Recvfrom | E::Recvmsg
-        | E::Recvmmsg | E::Dns | E::HttpRequest | E::HttpResponse => "net".into(),
+        | E::Recvmmsg | E::Dns | E::HttpRequest | E::HttpResponse | E::DbQuery => "net".into(),
         E::Setuid | E::Setgid | E::Setreuid | E::Setregid | E::Setresuid | E::Setresgid
         | E::Setfsuid | E::Setfsgid => "user".into(),
         E::MemfdCreate | E::Mprotect => "memory".into(),

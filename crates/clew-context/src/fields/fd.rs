@@ -116,7 +116,8 @@ pub(crate) fn of<'a>(view: &View<'a>) -> Option<Descriptor<'a>> {
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
         | EventKind::Lost(_)
-        | EventKind::ExecFailed(_) => None,
+        | EventKind::ExecFailed(_)
+        | EventKind::Query(_) => None,
     }
 }
 
