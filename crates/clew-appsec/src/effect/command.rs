@@ -108,7 +108,13 @@ pub(super) fn judge(child: &Child<'_>, request: &HttpRequest) -> Option<Proof> {
         return Some(unmatched(Kind::DroppedProgram, 10.0, did));
     }
     let is_telling = child.is_shell() || TOOLS.contains(&child.name());
-    if is_telling && fragment::best(request, code).is_some() {
+    // Where the text itself lies quoted in the script, the application asked the shell as it always
+    // does; code that runs does not hand itself on.
+    let is_handed_on = |fragment: &Fragment<'_>| {
+        child.argv.iter().any(|word| find(word.as_bytes(), fragment.bytes).is_some())
+    };
+    let holds_code = |fragment: &Fragment<'_>| code(fragment).filter(|_| !is_handed_on(fragment));
+    if is_telling && fragment::best(request, holds_code).is_some() {
         return Some(unmatched(Kind::Code, 9.0, child.shown()));
     }
     None
