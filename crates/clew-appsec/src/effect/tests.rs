@@ -178,6 +178,8 @@ fn says_nothing_of_values_that_stay_values() {
     assert_eq!(queried("SELECT * FROM t WHERE a='hello; world -- x'", "a=hello;+world+--+x"), 0.0);
     assert_eq!(queried("SELECT * FROM t WHERE id IN (1,2,3)", "ids=1,2,3"), 0.0);
     assert_eq!(queried("SELECT * FROM t ORDER BY name", "s=name"), 0.0);
+    assert_eq!(queried("SELECT * FROM t WHERE day > 2026-01-02", "d=2026-01-02"), 0.0);
+    assert_eq!(queried("SELECT * FROM t WHERE k IN ('a','b')", "k='a','b'"), 0.0);
     const { assert!(fragment::PIECE_BYTES_MIN < statement::PIECE_BYTES_MIN) };
 }
 
