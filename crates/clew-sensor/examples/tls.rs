@@ -50,8 +50,9 @@ fn main() -> Result<()> {
         .arg(folder.path())
         .spawn()
         .context("there is no `nginx`")?;
-    let measured = measure(rounds, seconds, connections);
-    nginx.kill()?;
+    let measured = measure(rounds, seconds, (connections, nginx.id()));
+    // Asked, not killed: it takes its worker with it.
+    Command::new("kill").arg(nginx.id().to_string()).status()?;
     nginx.wait()?;
     let (off, on) = measured?;
     let (off, on) = (median(off), median(on));
@@ -64,7 +65,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure(rounds: u32, seconds: u32, connections: u32) -> Result<(Vec<Turn>, Vec<Turn>)> {
+fn measure(rounds: u32, seconds: u32, load: (u32, u32)) -> Result<(Vec<Turn>, Vec<Turn>)> {
     let mut sensor = Sensor::start(Settings::default())?;
     let (mut off, mut on) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -72,7 +73,7 @@ fn measure(rounds: u32, seconds: u32, connections: u32) -> Result<(Vec<Turn>, Ve
             [(Vec::new(), &mut off), (vec![Selector::Executable("*/nginx".to_owned())], &mut on)]
         {
             sensor.watch_tls(selectors)?;
-            let turn = run(&mut sensor, seconds, connections)?;
+            let turn = run(&mut sensor, seconds, load)?;
             println!("{} {turn:.1?}", if sensor.tls().is_some() { "with   " } else { "without" });
             turns.push(turn);
         }
@@ -81,8 +82,9 @@ fn measure(rounds: u32, seconds: u32, connections: u32) -> Result<(Vec<Turn>, Ve
     Ok((off, on))
 }
 
-fn run(sensor: &mut Sensor, seconds: u32, connections: u32) -> Result<Turn> {
-    let worker = worker()?;
+/// Loads nginx, whose first process is given, over so many connections.
+fn run(sensor: &mut Sensor, seconds: u32, (connections, nginx): (u32, u32)) -> Result<Turn> {
+    let worker = worker(nginx)?;
     let before = ticks(worker)?;
     let mut load = Command::new("wrk")
         .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s")])
@@ -111,8 +113,8 @@ fn requests(load: Child) -> Result<f64> {
 }
 
 /// The worker of nginx.
-fn worker() -> Result<u32> {
-    let listed = Command::new("pgrep").args(["-f", "nginx: worker process"]).output()?;
+fn worker(nginx: u32) -> Result<u32> {
+    let listed = Command::new("pgrep").args(["-P", &nginx.to_string()]).output()?;
     Ok(String::from_utf8(listed.stdout)?.lines().next().context("no worker")?.parse()?)
 }
 

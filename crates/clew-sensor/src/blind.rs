@@ -81,6 +81,13 @@ pub(crate) fn of_requests(refusal: Option<&libbpf_rs::Error>) -> String {
     )
 }
 
+/// What the doctor says of TLS.
+pub(crate) const OF_TLS: &str = "\
+    What is encrypted is read only of workloads that were selected for it, and where OpenSSL, \
+    BoringSSL, GnuTLS or Go takes and gives the plain text: not of libraries that were built in \
+    without names of functions (rustls among them), of Java, .NET and NSS, not what \
+    `SSL_sendfile` and BIO filters of OpenSSL move, and not the first milliseconds of a program.";
+
 /// What the doctor says of names.
 pub(crate) fn of_names(refusal: Option<&libbpf_rs::Error>) -> String {
     refusal.map_or_else(

@@ -55,6 +55,7 @@ pub fn probe() -> Found {
     }
     let mut blind_spots = blind::all(t0s.as_ref());
     blind_spots.push(blind::of_names(dns.as_ref().err()));
+    blind_spots.push(blind::OF_TLS.to_owned());
     blind_spots.push(blind::of_requests(http.as_ref().err()));
     found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s.map(drop)));
     found.push(later("cheaper hooks (fentry)", "T1", try_t1()));

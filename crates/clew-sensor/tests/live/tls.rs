@@ -38,7 +38,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.kill().ok();
+        // Asked, not killed: nginx takes its workers with it.
+        Command::new("kill").arg(self.0.id().to_string()).status().ok();
         self.0.wait().ok();
     }
 }
