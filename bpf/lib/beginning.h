@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * beginning: whether a stream begins as HTTP does.
+ * beginning: whether a stream begins as HTTP does, or as what hands requests on: FastCGI, and the
+ * protocols of PostgreSQL and MySQL.
  *
  * A message may come byte by byte, so what was seen is kept as a state and not as bytes. A request
  * is a word, a space and a target; of a word that is no method of RFC 9110 the target has to begin
@@ -26,7 +27,14 @@ enum verdict {
 	ENCRYPTED = 4,
 };
 
-enum { BEFORE_WORD = 0, IN_WORD = 1, BEHIND_WORD = 2 };
+enum { BEFORE_WORD = 0, IN_WORD = 1, BEHIND_WORD = 2, IN_NUMBERS = 3 };
+
+/* The version of PostgreSQL's protocol behind the length, and the wish for TLS in its place. */
+#define POSTGRES_VERSION 0x00030000u
+#define POSTGRES_TLS 0x04d2162fu
+/* Behind the length of a packet of MySQL and its number 0: the server's greeting, a statement. */
+#define MYSQL_GREETING 0x0a
+#define MYSQL_STATEMENT 0x03
 
 /* What was seen of one direction. */
 struct beginning {
@@ -70,7 +78,48 @@ static __always_inline u32 judge_before_word(struct beginning *seen, u8 byte, bo
 	/* The second form of the PROXY protocol goes on with a NUL byte. */
 	if (!byte && seen->count == EMPTY_LINE_BYTES_MAX)
 		return REQUEST;
-	return byte == 0x16 && !seen->count ? ENCRYPTED : OTHER;
+	if (seen->count)
+		return OTHER;
+	if (byte == 0x16)
+		return ENCRYPTED;
+	seen->phase = IN_NUMBERS;
+	seen->word = byte;
+	seen->count = 1;
+	return UNDECIDED;
+}
+
+/* A packet of MySQL: its length of three bytes, its number, and what it is. A message of PostgreSQL:
+ * a letter and its length of four bytes. */
+static __always_inline u32 judge_five(u64 word)
+{
+	u32 first = word >> 32, second = word >> 24 & 0xff, last = word & 0xff;
+	bool is_conversation_begun = !(word >> 8 & 0xffff);
+	if (is_conversation_begun && last == MYSQL_GREETING)
+		return RESPONSE;
+	if (is_conversation_begun && last == MYSQL_STATEMENT)
+		return REQUEST;
+	if ((first == 'Q' || first == 'P') && !second)
+		return REQUEST;
+	return first <= 1 ? UNDECIDED : OTHER;
+}
+
+/* A start of PostgreSQL: its length of four bytes, and the version. A record of FastCGI that begins a
+ * request: version 1, kind 1, a number of two bytes, eight bytes of content and none to fill. */
+static __always_inline u32 judge_eight(u64 word)
+{
+	u32 high = word >> 32, low = word;
+	if (high < 0x10000)
+		return low == POSTGRES_VERSION || low == POSTGRES_TLS ? REQUEST : OTHER;
+	return high >> 16 == 0x0101 && low == 0x00080000 ? REQUEST : OTHER;
+}
+
+static __always_inline u32 judge_number(struct beginning *seen, u8 byte)
+{
+	seen->word = seen->word << 8 | byte;
+	seen->count++;
+	if (seen->count == 5)
+		return judge_five(seen->word);
+	return seen->count == 8 ? judge_eight(seen->word) : UNDECIDED;
 }
 
 /* Takes the next byte of a direction. */
@@ -80,6 +129,11 @@ static __always_inline u32 judge_byte(struct beginning *seen, u8 byte)
 	bool is_letter = ('a' <= lower && lower <= 'z') || byte == '-' || byte == '_';
 	if (seen->phase == BEFORE_WORD)
 		return judge_before_word(seen, byte, is_letter);
+	/* What is too short for a word begins a message whose length comes first. */
+	if (seen->phase == IN_WORD && seen->count == 1 && !byte)
+		seen->phase = IN_NUMBERS;
+	if (seen->phase == IN_NUMBERS)
+		return judge_number(seen, byte);
 	if (seen->phase == IN_WORD) {
 		if (is_letter && seen->count < METHOD_BYTES_MAX) {
 			seen->word = seen->word << 8 | byte;

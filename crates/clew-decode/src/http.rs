@@ -1,4 +1,5 @@
-//! Reads HTTP out of pieces of connections, as they were seen going by.
+//! Reads HTTP, and statements to databases, out of pieces of connections, as they were seen going
+//! by.
 //!
 //! The sensor gives pieces in the order of their times; what comes out are events, each request
 //! with its response. Passive: nothing is answered, holes are normal, and a stream may be joined in
@@ -6,7 +7,7 @@
 //!
 //! Reading order: `assembler` (which connections are known, and when they are given up), `table`,
 //! `direction` (pieces into their order), `connection` (what a connection speaks), `http1` and
-//! `exchange` (messages of HTTP/1 and their matching), `http2`, `fastcgi`, `reader` and `head` (bytes into parts of
+//! `exchange` (messages of HTTP/1 and their matching), `http2`, `fastcgi`, `statements` (of databases), `reader` and `head` (bytes into parts of
 //! messages), `message` (parts into what is told), `body`, `fields`, `principal`, `metadata`.
 //!
 //! Invariant: memory is bounded by [`BUFFERED_BYTES_MAX`] and [`CONNECTIONS_MAX`], whatever comes.
@@ -25,6 +26,7 @@ mod message;
 mod metadata;
 mod principal;
 mod reader;
+mod statements;
 mod table;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use head::FIELDS_MAX;
 pub use http2::{BLOCK_BYTES_MAX, STREAM_BODIES_BYTES_MAX, STREAMS_MAX, TABLE_BYTES_MAX};
 pub use message::{FIELD_BYTES_MAX, TARGET_BYTES_MAX};
 pub use reader::HEAD_BYTES_MAX;
+pub use statements::STATEMENT_BYTES_MAX;
 
 use clew_event::socket::Endpoints;
 use clew_event::{Actor, EventId, TimestampNs};

@@ -69,6 +69,8 @@ impl Settings {
 pub struct Counts {
     /// Requests that were told.
     pub requests: u64,
+    /// Statements to databases that were told.
+    pub statements: u64,
     /// Responses that were told, seen or given up.
     pub responses: u64,
     /// Of them, those that were given up.

@@ -1,5 +1,7 @@
 //! One connection: its two directions, and what is spoken there.
 
+use clew_event::query::DatabaseSystem;
+
 use super::Piece;
 use super::direction::{Direction, Waiting};
 use super::exchange::{About, Moment, Teller};
@@ -7,6 +9,7 @@ use super::fastcgi::{self, FastCgi};
 use super::head;
 use super::http1::{Found, Http1, Turn};
 use super::http2::{self, Http2};
+use super::statements::{self, Statements};
 
 /// Which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,7 @@ enum Speaks {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
     FastCgi(Box<FastCgi>),
+    Statements(Box<Statements>),
     /// Not HTTP, or not any more: it is left alone.
     Other,
 }
@@ -51,6 +55,7 @@ impl Connection {
             Speaks::Http1(http1) => http1.buffered(),
             Speaks::Http2(http2) => http2.buffered(),
             Speaks::FastCgi(fastcgi) => fastcgi.buffered(),
+            Speaks::Statements(statements) => statements.buffered(),
             Speaks::Other => 0,
         };
         self.client.buffered() + self.server.buffered() + messages
@@ -193,6 +198,12 @@ impl Connection {
                 fastcgi.read(side == Side::Client, rest, turn.moment, to);
                 return Found::All;
             }
+            Speaks::Statements(statements) => {
+                if side == Side::Client {
+                    statements.read(rest, turn.moment, to);
+                }
+                return Found::All;
+            }
             Speaks::Other => return Found::Handed,
         };
         match side {
@@ -213,6 +224,14 @@ impl Connection {
         let is_undecided = matches!(self.speaks, Speaks::Http1(_)) && !to.about.is_http;
         if side == Side::Client && is_undecided && fastcgi::is_begin(piece.bytes) {
             self.speaks = Speaks::FastCgi(Box::default());
+        } else if side == Side::Client
+            && is_undecided
+            && let Some(system) = statements::system_of(piece.bytes)
+        {
+            self.speaks = Speaks::Statements(Box::new(Statements::new(system, piece.bytes)));
+        } else if is_undecided && statements::is_greeting(piece.bytes) {
+            let mysql = Statements::new(DatabaseSystem::Mysql, b"");
+            self.speaks = Speaks::Statements(Box::new(mysql));
         }
         let http1 = match &mut self.speaks {
             Speaks::Http1(http1) => http1,
@@ -221,6 +240,12 @@ impl Connection {
             }
             Speaks::FastCgi(fastcgi) => {
                 return fastcgi.begin(side == Side::Client, piece.bytes);
+            }
+            Speaks::Statements(statements) => {
+                if side == Side::Client {
+                    statements.begin(piece.bytes);
+                }
+                return;
             }
             Speaks::Other => return,
         };
@@ -245,6 +270,12 @@ impl Connection {
             Speaks::Http1(http1) => http1,
             Speaks::Http2(http2) => return http2.gap(side == Side::Client, bytes, moment, to),
             Speaks::FastCgi(fastcgi) => return fastcgi.gap(side == Side::Client, bytes, to),
+            Speaks::Statements(statements) => {
+                if side == Side::Client {
+                    statements.gap(bytes, to);
+                }
+                return;
+            }
             Speaks::Other => return,
         };
         match side {
@@ -260,7 +291,7 @@ impl Connection {
             Speaks::Http1(http1) => http1.end(&self.server.reader, to),
             Speaks::Http2(http2) => http2.end(to),
             Speaks::FastCgi(fastcgi) => fastcgi.end(to),
-            Speaks::Other => {}
+            Speaks::Statements(_) | Speaks::Other => {}
         }
     }
 
@@ -290,15 +321,17 @@ impl Connection {
     /// Which end asks is told by the first bytes: who is said to have accepted may be wrong where
     /// the connection was there before the sensor.
     fn see_who_asks(&mut self, piece: &Piece<'_>, about: &mut About) {
-        if about.is_http || piece.bytes.is_empty() {
+        let is_undecided = matches!(self.speaks, Speaks::Http1(_)) && !about.is_http;
+        if !is_undecided || piece.bytes.is_empty() {
             return;
         }
         let is_wrong = match self.side(piece) {
-            Side::Client => head::is_response(piece.bytes),
+            Side::Client => head::is_response(piece.bytes) || statements::is_greeting(piece.bytes),
             Side::Server => {
                 head::is_request(piece.bytes)
                     || piece.bytes.starts_with(head::HTTP2_HEAD)
                     || fastcgi::is_begin(piece.bytes)
+                    || statements::system_of(piece.bytes).is_some()
             }
         };
         if is_wrong {

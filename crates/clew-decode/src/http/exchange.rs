@@ -70,7 +70,7 @@ impl About {
         self.endpoints.remote.map(|remote| remote.ip())
     }
 
-    fn next_id(&mut self) -> EventId {
+    pub(super) fn next_id(&mut self) -> EventId {
         let id = self.id.part(self.parts);
         self.parts = self.parts.saturating_add(1);
         id

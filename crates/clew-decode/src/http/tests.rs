@@ -7,6 +7,7 @@ mod http1;
 mod http2;
 mod metadata;
 mod splits;
+mod statements;
 
 use std::net::SocketAddr;
 
