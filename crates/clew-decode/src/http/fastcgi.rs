@@ -152,6 +152,18 @@ impl Request {
         self.exchange = Some(asking.tell(moment, to));
     }
 
+    /// Tells the request where nothing more of it is to come: a worker begins then, and reads the
+    /// empty record that ends the content later or never.
+    fn ask_if_whole(&mut self, moment: Moment, to: &mut Teller<'_>) {
+        let is_whole = self.asking.as_ref().is_some_and(|asking| {
+            asking.length.unwrap_or(0) <= asking.body.bytes
+                || asking.body.is_full(REQUEST_BODY_BYTES_MAX)
+        });
+        if is_whole {
+            self.ask(HttpFlags::default(), moment, to);
+        }
+    }
+
     fn end(mut self, flags: HttpFlags, moment: Moment, to: &mut Teller<'_>) {
         self.ask(HttpFlags::UNFINISHED, moment, to);
         match (self.exchange.take(), self.answering.take()) {
@@ -219,15 +231,14 @@ impl FastCgi {
             PARAMETERS if part.is_last => {
                 request.asking = Some(asking(request, moment, to));
                 request.parameters = Vec::new();
+                request.ask_if_whole(moment, to);
             }
             PARAMETERS => keep(&mut request.parameters, part.bytes, &mut request.is_cut),
             INPUT if part.is_last => request.ask(HttpFlags::default(), moment, to),
             INPUT => {
                 let Some(asking) = &mut request.asking else { return };
                 asking.body.push(part.bytes, REQUEST_BODY_BYTES_MAX);
-                if asking.body.is_full(REQUEST_BODY_BYTES_MAX) {
-                    request.ask(HttpFlags::default(), moment, to);
-                }
+                request.ask_if_whole(moment, to);
             }
             OUTPUT => output(request, part.bytes, moment, to),
             _ => {}
@@ -280,8 +291,12 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8], is_cut: &mut bool) {
 fn asking(request: &Request, moment: Moment, to: &mut Teller<'_>) -> Asking {
     let pairs: Vec<(&[u8], &[u8])> = Pairs(&request.parameters).take(2 * FIELDS_MAX).collect();
     let get = |name: &[u8]| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-    let names: Vec<(Text, &[u8])> =
-        pairs.iter().filter_map(|(name, value)| Some((field_name(name)?, *value))).collect();
+    // Web servers give some parameters also where there was no such field.
+    let names: Vec<(Text, &[u8])> = pairs
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, value)| Some((field_name(name)?, *value)))
+        .collect();
     let fields: Vec<Sorted<'_>> = names
         .iter()
         .take(FIELDS_MAX)

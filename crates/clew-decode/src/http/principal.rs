@@ -74,10 +74,16 @@ fn hashed(key: &[u8; 32], kind: HttpPrincipalKind, of: &[u8]) -> HttpPrincipal {
 fn basic(key: &[u8; 32], credential: &[u8]) -> HttpPrincipal {
     let plain = base64(credential).unwrap_or_default();
     let name = plain.split(|&byte| byte == b':').next().unwrap_or_default();
-    // By name alone: a wrong password is the same principal, else nobody could count them.
-    let told = if name.is_empty() { credential } else { name };
-    let name = name.get(..NAME_BYTES_MAX).unwrap_or(name).into();
-    HttpPrincipal { name, ..hashed(key, HttpPrincipalKind::Basic, told) }
+    if name.is_empty() {
+        return hashed(key, HttpPrincipalKind::Basic, credential);
+    }
+    named(key, name)
+}
+
+/// A user by name alone: a wrong password is the same principal, else nobody could count them.
+pub(super) fn named(key: &[u8; 32], name: &[u8]) -> HttpPrincipal {
+    let kept = name.get(..NAME_BYTES_MAX).unwrap_or(name).into();
+    HttpPrincipal { name: kept, ..hashed(key, HttpPrincipalKind::Basic, name) }
 }
 
 /// Reads a JSON web token without checking it; `None` where it is none.

@@ -105,6 +105,26 @@ fn a_connection_serves_one_request_after_the_other() {
 }
 
 #[test]
+fn a_request_is_told_before_the_worker_begins() {
+    let told_of = |length: &str, content: &[u8]| {
+        let asked = parameters(&[("REQUEST_METHOD", "GET"), ("CONTENT_LENGTH", length)]);
+        let begin = record(BEGIN, 1, &[0, 1, 1, 0, 0, 0, 0, 0]);
+        let client = [begin, record(PARAMETERS, 1, &asked), record(PARAMETERS, 1, b"")].concat();
+        let mut pieces = vec![(In, client)];
+        if !content.is_empty() {
+            pieces.push((In, record(INPUT, 1, content)));
+        }
+        let pieces: Vec<_> = pieces.iter().map(|(way, bytes)| (*way, &bytes[..])).collect();
+        told(&mut Wire::inbound(), &pieces)
+    };
+    for whole in [told_of("", b""), told_of("0", b""), told_of("3", b"abc")] {
+        assert_eq!(whole.len(), 1);
+        assert!(!whole[0].request.flags.has(HttpFlags::AMBIGUOUS_LENGTH));
+    }
+    assert!(told_of("4", b"abc").is_empty());
+}
+
+#[test]
 fn a_response_without_an_end_is_told_when_the_connection_ends() {
     let mut wire = Wire::inbound();
     let (mut assembler, mut events) = (Assembler::default(), Vec::new());
