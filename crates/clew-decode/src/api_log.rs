@@ -36,13 +36,14 @@ use clew_event::control_plane::{ApiCall, ApiSource, Claim};
 use clew_event::json::{Json, Kind, Value};
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, Text, TimestampNs};
 
-use moment::moment;
+pub(crate) use moment::{MONTHS, moment};
 use words::Words;
 
 pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
 pub use order::{Ordered, WAITING_BYTES_MAX, WAITING_MAX};
 pub(crate) use packed::base64;
 pub use source::ZSTD_WINDOW_LOG_MAX;
+pub(crate) use source::{Source, is_packed};
 pub use stream::{CHUNK_BYTES, Records};
 
 const SERVICE_ACCOUNT: &[u8] = b"system:serviceaccount:";
@@ -61,12 +62,12 @@ pub struct Decoded {
 /// first 512 bytes are enough.
 #[must_use]
 pub fn is_json(start: &[u8]) -> bool {
-    if !source::is_packed(start) {
+    if !is_packed(start) {
         return begins_as_json(start);
     }
     let mut plain = Vec::new();
     // A cut stream ends in an error, behind what could be unpacked.
-    source::Source::new(start).read(&mut plain, 64).ok();
+    Source::new(start).read(&mut plain, 64).ok();
     begins_as_json(&plain)
 }
 
@@ -102,7 +103,7 @@ fn collected(records: impl Iterator<Item = Result<Event, Complaint>>) -> Decoded
     decoded
 }
 
-fn complaint(file: &str, place: &str, code: &str, message: String) -> Complaint {
+pub(crate) fn complaint(file: &str, place: &str, code: &str, message: String) -> Complaint {
     Complaint { file: file.into(), r#where: place.into(), code: code.into(), message }
 }
 

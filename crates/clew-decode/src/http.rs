@@ -8,7 +8,8 @@
 //! Reading order: `assembler` (which connections are known, and when they are given up), `table`,
 //! `direction` (pieces into their order), `connection` (what a connection speaks), `http1` and
 //! `exchange` (messages of HTTP/1 and their matching), `http2`, `fastcgi`, `statements` (of databases), `reader` and `head` (bytes into parts of
-//! messages), `message` (parts into what is told), `body`, `fields`, `principal`, `metadata`.
+//! messages), `message` (parts into what is told), `body`, `fields`, `principal`, `metadata`; `told`
+//! (what logs and spans say) needs but the last of them.
 //!
 //! Invariant: memory is bounded by [`BUFFERED_BYTES_MAX`] and [`CONNECTIONS_MAX`], whatever comes.
 
@@ -28,6 +29,7 @@ mod principal;
 mod reader;
 mod statements;
 mod table;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ pub use http2::{BLOCK_BYTES_MAX, STREAM_BODIES_BYTES_MAX, STREAMS_MAX, TABLE_BYT
 pub use message::{FIELD_BYTES_MAX, TARGET_BYTES_MAX};
 pub use reader::HEAD_BYTES_MAX;
 pub use statements::STATEMENT_BYTES_MAX;
+pub(crate) use told::{Told, Words};
 
 use clew_event::socket::Endpoints;
 use clew_event::{Actor, EventId, TimestampNs};

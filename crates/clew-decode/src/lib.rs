@@ -4,6 +4,7 @@
 //! record is an error value that the caller counts; its neighbours are not touched.
 #![forbid(unsafe_code)]
 
+pub mod access_log;
 pub mod api_log;
 pub mod digest;
 pub mod http;

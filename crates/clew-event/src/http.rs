@@ -219,6 +219,20 @@ impl HttpFlags {
     }
 }
 
+impl HttpEvent {
+    /// About how much memory its texts take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let request = &self.request;
+        let texts = [&request.method, &request.host, &request.path, &request.query, &request.body];
+        let answer = self.response.as_deref();
+        let answer_body = answer.map_or(0, |response| response.body.as_bytes().len());
+        let fields = request.headers.iter().chain(answer.iter().flat_map(|it| &it.headers));
+        let fields = fields.map(|(name, value)| name.as_bytes().len() + value.as_bytes().len());
+        texts.iter().map(|text| text.as_bytes().len()).chain(fields).sum::<usize>() + answer_body
+    }
+}
+
 impl HttpRequest {
     /// The first field of that name, which is in lower case.
     #[must_use]

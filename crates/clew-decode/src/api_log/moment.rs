@@ -2,12 +2,12 @@
 
 use clew_event::TimestampNs;
 
-const MONTHS: [&str; 12] =
+pub(crate) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// RFC 3339, the same with a blank and without zone (UTC, as exports of logs have it), or the
 /// words in which AWS tells when something ends (`Aug 1, 2024, 11:45:22 AM`); `None` for the rest.
-pub(super) fn moment(text: &str) -> Option<TimestampNs> {
+pub(crate) fn moment(text: &str) -> Option<TimestampNs> {
     TimestampNs::from_rfc3339(text).or_else(|| without_zone(text)).or_else(|| in_words(text))
 }
 

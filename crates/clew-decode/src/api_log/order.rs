@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use clew_event::{Complaint, Event, TimestampNs};
+use clew_event::{Complaint, Event, EventKind, TimestampNs};
 
 /// Most events that wait for earlier ones.
 pub const WAITING_MAX: usize = 65_536;
@@ -104,7 +104,10 @@ impl<I> Ordered<I> {
 }
 
 fn bytes(event: &Event) -> usize {
-    event.api_call().map_or(0, |call| call.record.as_bytes().len())
+    match &event.kind {
+        EventKind::Http(http) => http.bytes(),
+        _ => event.api_call().map_or(0, |call| call.record.as_bytes().len()),
+    }
 }
 
 impl<I: Iterator<Item = Result<Event, Complaint>>> Iterator for Ordered<I> {

@@ -12,11 +12,11 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
 /// True where bytes begin as those of a packer that is known.
-pub(super) fn is_packed(start: &[u8]) -> bool {
+pub(crate) fn is_packed(start: &[u8]) -> bool {
     start.starts_with(&GZIP) || start.starts_with(&ZSTD)
 }
 
-pub(super) enum Source<R: Read> {
+pub(crate) enum Source<R: Read> {
     /// Nothing was read yet; nothing is left once that failed.
     New(Option<R>),
     Plain(BufReader<R>),
@@ -31,13 +31,13 @@ impl<R: Read> fmt::Debug for Source<R> {
 }
 
 impl<R: Read> Source<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self::New(Some(input))
     }
 
     /// Adds up to `wanted` bytes to `text`, none only at the end. What was unpacked before a fault
     /// is added beside the error.
-    pub(super) fn read(&mut self, text: &mut Vec<u8>, wanted: usize) -> io::Result<()> {
+    pub(crate) fn read(&mut self, text: &mut Vec<u8>, wanted: usize) -> io::Result<()> {
         let is_first = matches!(self, Self::New(_));
         if let Self::New(input) = self {
             let Some(input) = input.take() else { return Ok(()) };

@@ -10,6 +10,7 @@ mod http;
 
 use std::path::Path;
 
+use clew_decode::access_log::{Lines, is_access_log};
 use clew_decode::api_log::{COMPLAINTS_MAX, Ordered, Records};
 use clew_decode::{kernel, scap};
 use clew_event::json::{Json, Value};
@@ -49,11 +50,31 @@ const JSON_WORDS: &[&[u8]] = &[
     b"\x28\xb5\x2f\xfd",
     b"\0",
 ];
+const LINE_WORDS: &[&[u8]] = &[
+    b"\n",
+    b"\"",
+    b"[",
+    b"] ",
+    b"\\x",
+    b"\\",
+    b" - ",
+    b"{\"",
+    b"\":",
+    b"\xff",
+    b"\0",
+    b"-1",
+    b"1e999",
+    b"[10/Oct/2026:13:55:36 +0000] \"",
+    b" HTTP/1.1\" 200 ",
+    b"\x1f\x8b\x08",
+    b"999999999999999999999",
+];
 const NUMBERS: &[&[u8]] =
     &[b"\0\0", b"\xff\xff", b"\xff\xff\xff\xff", b"\x01\0", b"\0\x80", b"\x7f"];
 
-pub(crate) const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 8] = [
     Target { name: "api_log", run: api_log, words: JSON_WORDS },
+    Target { name: "access_log", run: access_log, words: LINE_WORDS },
     Target { name: "json", run: json, words: JSON_WORDS },
     Target { name: "scap", run: capture, words: NUMBERS },
     Target { name: "kernel", run: record, words: NUMBERS },
@@ -66,6 +87,18 @@ fn api_log(bytes: &[u8]) {
     let found = Ordered::new(Records::new("f", bytes));
     let complaints = found.filter(Result::is_err).count();
     assert!(complaints <= COMPLAINTS_MAX + 3, "{complaints} complaints");
+}
+
+fn access_log(bytes: &[u8]) {
+    let lines = bytes.split(|&byte| byte == b'\n').count();
+    let (mut events, mut complaints) = (0, 0);
+    for found in Lines::new("f", bytes) {
+        *(if found.is_ok() { &mut events } else { &mut complaints }) += 1;
+    }
+    // What is packed has other lines than its bytes.
+    assert!(events <= lines || bytes.starts_with(b"\x1f\x8b") || bytes.starts_with(b"\x28\xb5"));
+    assert!(complaints <= COMPLAINTS_MAX + 2, "{complaints} complaints");
+    let _ = is_access_log(bytes);
 }
 
 fn json(bytes: &[u8]) {
