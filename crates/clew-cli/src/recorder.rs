@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clew_event::{Event, EventKind};
+use clew_event::Event;
 use clew_store::tape::{TapeError, TapeHeader, TapeWriter};
 
 /// How often what was taken in is brought to the disk.
@@ -15,16 +15,10 @@ const FLUSH_SPAN: Duration = Duration::from_secs(1);
 
 /// The event as a tape may hold it.
 fn without_secrets(event: &Event) -> Cow<'_, Event> {
-    let EventKind::Http(http) = &event.kind else { return Cow::Borrowed(event) };
-    let kind = EventKind::Http(Box::new(http.redacted()));
-    Cow::Owned(Event {
-        id: event.id,
-        time: event.time,
-        arrived: event.arrived,
-        event_type: event.event_type,
-        actor: event.actor,
-        kind,
-    })
+    match event.kind.redacted() {
+        None => Cow::Borrowed(event),
+        Some(kind) => Cow::Owned(Event { kind, ..*event }),
+    }
 }
 
 /// A tape, where it lies, and what it could not take.

@@ -40,8 +40,8 @@ pub(crate) fn kept(event: &Event) -> Event {
     if let EventKind::Socket(socket) = &mut kept.kind {
         socket.payload = Text::default();
     }
-    if let EventKind::Http(http) = &mut kept.kind {
-        **http = http.redacted();
+    if let Some(redacted) = kept.kind.redacted() {
+        kept.kind = redacted;
     }
     if let EventKind::KubernetesApi(call) | EventKind::CloudApi(call) = &mut kept.kind
         && let Some(record) = without_secrets(call)

@@ -94,6 +94,19 @@ pub enum EventKind {
 /// Name that rules for kernel events give after `source:`.
 pub const KERNEL_SOURCE: &str = "syscall";
 
+impl EventKind {
+    /// The same without what must not be stored, where it may hold such: secrets in requests,
+    /// values within statements.
+    #[must_use]
+    pub fn redacted(&self) -> Option<Self> {
+        match self {
+            Self::Http(http) => Some(Self::Http(Box::new(http.redacted()))),
+            Self::Query(query) => Some(Self::Query(Box::new(query.redacted()))),
+            _ => None,
+        }
+    }
+}
+
 impl Event {
     /// Name of its source, as rules give it after `source:`.
     #[must_use]

@@ -69,9 +69,11 @@ pub(super) fn best(
     };
     for Argument { place, name, value } in &arguments.list {
         for bytes in [value.as_ref(), name.as_ref()] {
-            // Names of fields are not the client's; those of a query are, and a lone one is a value.
+            // Names of fields are not the client's; those of a query are, and a lone one is a
+            // value, which Base64 may end by what looks like an empty one.
             let is_value = std::ptr::eq(bytes, value.as_ref());
-            if bytes.len() < PIECE_BYTES_MIN || (!is_value && !value.is_empty()) {
+            let is_alone = value.iter().all(|&byte| byte == b'=');
+            if bytes.len() < PIECE_BYTES_MIN || (!is_value && !is_alone) {
                 continue;
             }
             let shown: &[u8] = if is_value { name } else { b"" };

