@@ -19,7 +19,7 @@ use crate::figures::{Shared, SourceFigures};
 use crate::lateness::Timing;
 use crate::ledger::{Change, Ledger, SEEN_MAX};
 use crate::queue::{Feed, Parcel, Place, QUEUE_BYTES_MAX};
-use crate::spec::{Origin, SourceSpec};
+use crate::spec::{Content, Origin, SourceSpec};
 use crate::{cloudtrail, files, pubsub, receiver};
 
 /// Sources of one run; each has a thread.
@@ -158,6 +158,10 @@ impl Intake {
                 stop: stopped.clone(),
                 handle: handle.clone(),
                 prover,
+                content: match spec.origin {
+                    Origin::Files(_, content) => content,
+                    _ => Content::default(),
+                },
             };
             intake.sources.push((spec.name.as_str().into(), shared));
             intake.threads.push(start(spec, feed, &ledger)?);
@@ -287,7 +291,7 @@ fn start(spec: SourceSpec, feed: Feed, ledger: &Ledger) -> Result<JoinHandle<()>
     let thread = |source| StartError::Thread { name: name.clone(), source };
     let builder = thread::Builder::new().name(format!("intake-{}", origin.kind()));
     match origin {
-        Origin::Files(path) => {
+        Origin::Files(path, _) => {
             let mut watcher = files::Watcher::of(path, ledger.cursors(&name)?);
             builder.spawn(move || watcher.run(&feed)).map_err(thread)
         }

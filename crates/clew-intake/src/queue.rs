@@ -10,13 +10,14 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use clew_decode::api_log::Decoded;
-use clew_event::{Complaint, Event};
+use clew_event::{Complaint, Event, EventKind};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::cloudtrail::proof::Prover;
 use crate::figures::Shared;
 use crate::ledger::Change;
+use crate::spec::Content;
 
 /// Bytes of records that may be on their way from all sources together. A single parcel that is
 /// larger goes alone.
@@ -54,6 +55,8 @@ pub(crate) struct Feed {
     pub(crate) handle: Handle,
     /// Checks CloudTrail's digests, where that was asked for.
     pub(crate) prover: Option<Arc<Prover>>,
+    /// What files hold.
+    pub(crate) content: Content,
 }
 
 impl fmt::Debug for Feed {
@@ -157,7 +160,11 @@ impl Feed {
 }
 
 fn bytes_of(event: &Event) -> usize {
-    size_of::<Event>() + event.api_call().map_or(0, |call| call.record.as_bytes().len())
+    let texts = match &event.kind {
+        EventKind::Http(http) => http.bytes(),
+        _ => event.api_call().map_or(0, |call| call.record.as_bytes().len()),
+    };
+    size_of::<Event>() + texts
 }
 
 fn weight(bytes: usize) -> u32 {

@@ -36,7 +36,7 @@ pub struct DigestSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A file, or all files below a folder.
-    Files(PathBuf),
+    Files(PathBuf, Content),
     /// Requests that a program elsewhere makes to us.
     Receiver(ReceiverSpec),
     /// A queue of SQS that tells of new objects in S3.
@@ -45,6 +45,16 @@ pub enum Origin {
     Bucket(BucketSpec),
     /// A subscription of Pub/Sub that is pulled.
     PubSub(PubSubSpec),
+}
+
+/// What files hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Records of audit logs.
+    #[default]
+    Audit,
+    /// Lines of access logs.
+    Access,
 }
 
 /// How AWS is reached; what is not given comes from the environment.
@@ -162,7 +172,8 @@ impl Origin {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Files(_) => "files",
+            Self::Files(_, Content::Audit) => "files",
+            Self::Files(_, Content::Access) => "accesslog",
             Self::Queue(_) => "sqs",
             Self::Bucket(_) => "s3",
             Self::PubSub(_) => "pubsub",
@@ -178,8 +189,9 @@ impl Origin {
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 9] = [
+const KINDS: [(&str, &str, &[&str]); 10] = [
     ("files", "files:PATH", &["digests", "digest-keys"]),
+    ("accesslog", "accesslog:PATH", &[]),
     (
         "sqs",
         "sqs:URL",
@@ -303,7 +315,8 @@ fn read_options(
 
 fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecError> {
     let sender = match kind {
-        "files" => return Ok(Origin::Files(rest.into())),
+        "files" => return Ok(Origin::Files(rest.into(), Content::Audit)),
+        "accesslog" => return Ok(Origin::Files(rest.into(), Content::Access)),
         "sqs" => {
             let receives = options.number("receives", RECEIVES_DEFAULT)?;
             return Ok(Origin::Queue(QueueSpec { url: rest.into(), aws: options.aws(), receives }));
@@ -405,7 +418,8 @@ mod tests {
     fn each_kind_is_read_as_it_is_written() {
         let spec = parsed("files:/var/log/a,,b,name=audit");
         assert_eq!((spec.name.as_str(), spec.origin.kind()), ("audit", "files"));
-        assert_eq!(spec.origin, Origin::Files("/var/log/a,b".into()));
+        assert_eq!(spec.origin, Origin::Files("/var/log/a,b".into(), Content::Audit));
+        assert_eq!(parsed("accesslog:/a").origin, Origin::Files("/a".into(), Content::Access));
         let spec = parsed("kubernetes:127.0.0.1:8443,token=/t,cert=/c,key=/k");
         assert_eq!(spec.name, "kubernetes:127.0.0.1:8443");
         let Origin::Receiver(receiver) = spec.origin else { panic!("no receiver") };

@@ -198,3 +198,26 @@ fn a_digest_waits_for_the_files_that_it_names_and_then_tells_what_is_missing() {
     assert_eq!(told, [("cloudtrail-file-missing", &*gone)]);
     assert_eq!(run.figures().gaps, 1);
 }
+
+#[test]
+fn an_access_log_is_followed_and_what_was_packed_of_it_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let line = |path: &str| {
+        format!("192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] \"GET {path} HTTP/1.1\" 200 1\n")
+    };
+    let path = logs.join("access.log");
+    let begin = line("/a") + &line("/a") + "no line of a log\n";
+    append(&path, &begin);
+    let source = format!("accesslog:{}", logs.display());
+    let mut run = Run::start(&[&source], &folder.path().join("state"));
+    run.until_events(2);
+    append(&path, &line("/b"));
+    run.until_events(3);
+    fs::write(logs.join("access.log.1.gz"), gzip(&(begin + &line("/b") + &line("/c")))).unwrap();
+    run.until_events(4);
+    assert_eq!((run.figures().duplicates, run.figures().gaps), (3, 0));
+    assert_eq!(run.complaints[0].code, "access-log-malformed");
+    assert!(run.events.iter().all(|it| matches!(it.kind, clew_event::EventKind::Http(_))));
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
 
+use clew_decode::access_log::{self, Lines};
 use clew_decode::api_log::{self, Decoded, Ordered, Records};
 use clew_event::Complaint;
 use clew_event::json::JSON_BYTES_MAX;
@@ -18,6 +19,7 @@ use super::beside;
 use crate::cloudtrail::proof::{Met, Prover};
 use crate::ledger::Change;
 use crate::queue::Feed;
+use crate::spec::Content;
 
 /// Longest line: the longest record, and some for its wrapper.
 pub(crate) const LINE_BYTES_MAX: usize = JSON_BYTES_MAX + (64 << 10);
@@ -178,7 +180,7 @@ impl Tail {
             }
         }
         if self.form == Form::Unknown {
-            match self.form_now(is_settled) {
+            match self.form_now(is_settled, feed.content) {
                 Ok(form) => self.form = form,
                 Err(error) => return Some(Err(error)),
             }
@@ -195,11 +197,14 @@ impl Tail {
     }
 
     /// Lines where the first line is a record by itself, or no JSON at all.
-    fn form_now(&self, is_settled: bool) -> io::Result<Form> {
+    fn form_now(&self, is_settled: bool, content: Content) -> io::Result<Form> {
         let mut start = Vec::new();
         self.reader(0).take(CHUNK_BYTES as u64).read_to_end(&mut start)?;
         if start.starts_with(GZIP) || start.starts_with(ZSTD) {
             return Ok(Form::Whole);
+        }
+        if content == Content::Access {
+            return Ok(Form::Lines);
         }
         if !start.contains(&b'\n') && start.len() == CHUNK_BYTES {
             self.reader(start.len() as u64)
@@ -211,7 +216,11 @@ impl Tail {
             return Ok(if is_whole { Form::Whole } else { Form::Unknown });
         };
         let line = start.get(..end).unwrap_or_default();
-        Ok(if api_log::is_json(line) && !is_record(line) { Form::Whole } else { Form::Lines })
+        Ok(if api_log::is_json(line) && !is_record(line, content) {
+            Form::Whole
+        } else {
+            Form::Lines
+        })
     }
 
     fn read_lines(&mut self, key: Key, feed: &Feed, is_settled: bool) -> Option<io::Result<()>> {
@@ -225,7 +234,7 @@ impl Tail {
             let is_end = bytes.len() < length;
             let lines = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
             let rest = bytes.get(lines..).unwrap_or_default();
-            if is_end && is_settled && is_record(rest) {
+            if is_end && is_settled && is_record(rest, feed.content) {
                 self.deliver(&bytes, key, feed)?;
             } else if 0 < lines {
                 bytes.truncate(lines);
@@ -246,7 +255,10 @@ impl Tail {
 
     fn deliver(&mut self, bytes: &[u8], key: Key, feed: &Feed) -> Option<()> {
         let name = format!("{}, from byte {}", self.cursor.path, self.cursor.offset);
-        let decoded = api_log::decode(&name, bytes);
+        let decoded = match feed.content {
+            Content::Audit => api_log::decode(&name, bytes),
+            Content::Access => access_log::decode(&name, self.cursor.offset, bytes),
+        };
         self.move_to(self.cursor.offset + bytes.len() as u64, decoded, key, feed)
     }
 
@@ -268,8 +280,11 @@ impl Tail {
     }
 
     fn read_whole(&mut self, key: Key, feed: &Feed) -> Option<()> {
-        let records = Records::new(&self.cursor.path, self.reader(0));
-        let (Ok(last) | Err(last)) = feed.stream(Ordered::new(records))?;
+        let (path, reader) = (&self.cursor.path, self.reader(0));
+        let (Ok(last) | Err(last)) = match feed.content {
+            Content::Audit => feed.stream(Ordered::new(Records::new(path, reader)))?,
+            Content::Access => feed.stream(Ordered::new(Lines::new(path, reader)))?,
+        };
         self.move_to(self.size, last, key, feed)
     }
 
@@ -322,8 +337,11 @@ fn is_digest(path: &str) -> bool {
     path.contains("_CloudTrail-Digest_")
 }
 
-fn is_record(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+fn is_record(bytes: &[u8], content: Content) -> bool {
+    match content {
+        Content::Audit => serde_json::from_slice::<IgnoredAny>(bytes).is_ok(),
+        Content::Access => access_log::is_line(bytes),
+    }
 }
 
 /// Reads a file from a place on, whatever others do with its position.
