@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
+use clew_decode::access_log::{self, Lines};
 use clew_decode::api_log::{self, Ordered, Records};
 use clew_decode::scap;
 use clew_engine::{Engine, Output, Settings};
@@ -91,12 +92,15 @@ type Reader = Box<dyn Iterator<Item = Result<Event, Complaint>>>;
 /// A file that was opened, and whether it is known to be readable.
 type Opened = (Reader, bool);
 
-/// Opens a tape of Clew's, a capture of Falco's or sysdig's, or a JSON file of an audit log, by
-/// how the file begins.
+/// Opens a tape of Clew's, a capture of Falco's or sysdig's, an access log, or a JSON file of an
+/// audit log, by how the file begins.
 fn reader(name: &str, file: File) -> Result<Opened, Complaint> {
     let mut file = BufReader::new(file);
     if file.fill_buf().is_ok_and(scap::is_scap) {
         return Ok((Box::new(scap::Reader::new(name, file)), true));
+    }
+    if file.fill_buf().is_ok_and(access_log::is_access_log) {
+        return Ok((Box::new(Ordered::new(Lines::new(name, file))), true));
     }
     if file.fill_buf().is_ok_and(api_log::is_json) {
         // Whether it is a log is known when its first record was looked at.
