@@ -10,6 +10,7 @@ use clew_intake::SourceSpec;
 use clew_notify::OutputSpec;
 
 use crate::identity::IdentityCommand;
+use crate::requests::RequestArgs;
 use crate::rules::RulesCommand;
 
 /// Follows the thread of an attack through a cloud application: sees, knows, tells.
@@ -112,6 +113,8 @@ pub(crate) struct RunArgs {
     /// Do not watch this machine, only what `--source` brings.
     #[arg(long, requires = "source")]
     pub(crate) no_sensor: bool,
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
     /// Where stories are kept [default: /var/lib/clew as root, else ~/.local/share/clew].
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -141,6 +144,8 @@ pub(crate) struct RecordArgs {
     /// The tape to write.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
     /// Stop after this many seconds; else at an interrupt.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) seconds: Option<u64>,

@@ -21,6 +21,7 @@ mod record;
 mod recorder;
 mod reload;
 mod replay;
+mod requests;
 mod rules;
 mod run;
 mod sink;

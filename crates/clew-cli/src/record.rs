@@ -9,13 +9,17 @@ use crate::Exit;
 use crate::args::RecordArgs;
 use crate::live::{self, POLL_SPAN, Stop, unable};
 use crate::recorder::Recorder;
+use crate::requests;
 
 /// Records until the time is over or an interrupt comes.
 pub(crate) fn record(args: &RecordArgs) -> Result<Exit> {
-    let mut sensor = match Sensor::start(clew_sensor::Settings::default()) {
+    // Nobody has the key of the principals of a tape.
+    let settings = args.requests.sensor(requests::new_key()?);
+    let mut sensor = match Sensor::start(settings) {
         Ok(sensor) => sensor,
         Err(error) => return Ok(unable(&error)),
     };
+    args.requests.watch_tls(&mut sensor);
     let mut tape = Recorder::create(&args.out)?;
     let stop = Stop::on_interrupt()?;
     let began = Instant::now();

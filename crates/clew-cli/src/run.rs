@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clew_engine::{Engine, Output, Settings, State, Tally};
+use clew_engine::{Appsec, Engine, Output, Settings, State, Tally};
 use clew_event::{Event, EventKind};
 use clew_intake::{Ack, SourceSpec};
 use clew_notify::{Monitor, OutputFigures, Outputs};
@@ -24,6 +24,7 @@ use crate::print::{self, Form};
 use crate::recorder::Recorder;
 use crate::reload::Reload;
 use crate::replay::Tapes;
+use crate::requests;
 use crate::sink::{Sink, Ways};
 
 /// How often the figures are shown.
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     metrics.rules_loaded = rules.len() as u64;
     let state = state_directory(args.state.as_deref())?;
     let store = Store::open(&state).context("cannot open the store")?;
-    let mut source = Source::open(args);
+    let mut source = Source::open(args, &state)?;
     let (inlet, committer) = Inlet::start(&args.source, &state)?;
     // What tapes left is not the state of this machine.
     let keeps_state = matches!(source, Source::Sensor(_)) || !args.source.is_empty();
@@ -60,6 +61,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         _ => Engine::new(rules, Settings::default()),
     };
     engine.set_rule_rate(args.rules.rule_rate);
+    if args.requests.no_http && args.source.is_empty() {
+        engine.set_appsec(Appsec::Off);
+    }
     if let (Source::Sensor(sensor), None) = (&mut source, &args.record) {
         narrow(sensor, &engine)?;
     }
@@ -164,21 +168,25 @@ enum Source {
 }
 
 impl Source {
-    fn open(args: &RunArgs) -> Self {
+    fn open(args: &RunArgs, state: &Path) -> Result<Self> {
         if !args.files.is_empty() {
-            return Self::Tapes(Tapes::open(&args.files));
+            return Ok(Self::Tapes(Tapes::open(&args.files)));
         }
         if args.no_sensor {
-            return Self::Nothing;
+            return Ok(Self::Nothing);
         }
-        match Sensor::start(clew_sensor::Settings::default()) {
-            Ok(sensor) => Self::Sensor(Box::new(sensor)),
+        let settings = args.requests.sensor(requests::kept_key(state)?);
+        Ok(match Sensor::start(settings) {
+            Ok(mut sensor) => {
+                args.requests.watch_tls(&mut sensor);
+                Self::Sensor(Box::new(sensor))
+            }
             Err(error) => {
                 let _ = live::unable(&error);
                 eprintln!("the page shows what the store holds; interrupt to stop");
                 Self::Nothing
             }
-        }
+        })
     }
 
     const fn name(&self) -> &'static str {

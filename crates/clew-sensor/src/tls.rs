@@ -31,7 +31,7 @@ mod select;
 mod watch;
 
 use attach::{Form, Programs};
-pub use select::Selector;
+pub use select::{Selector, SelectorError};
 pub use watch::Counts;
 use watch::{Reached, Watch};
 

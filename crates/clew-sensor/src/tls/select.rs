@@ -5,6 +5,7 @@ use clew_event::container::ContainerEvent;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::cgroups;
 
@@ -22,6 +23,26 @@ pub enum Selector {
     Container(String),
     /// Processes of containers whose image, as it was asked for, matches.
     Image(String),
+}
+
+/// A text that selects no process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` selects nothing: give `all`, `exe=GLOB`, `container=GLOB` or `image=GLOB`")]
+pub struct SelectorError(String);
+
+impl FromStr for Selector {
+    type Err = SelectorError;
+
+    /// Reads `all`, `exe=GLOB`, `container=GLOB` or `image=GLOB`.
+    fn from_str(text: &str) -> Result<Self, SelectorError> {
+        match text.split_once('=') {
+            None if text == "all" => Ok(Self::All),
+            Some(("exe", glob)) if !glob.is_empty() => Ok(Self::Executable(glob.into())),
+            Some(("container", glob)) if !glob.is_empty() => Ok(Self::Container(glob.into())),
+            Some(("image", glob)) if !glob.is_empty() => Ok(Self::Image(glob.into())),
+            None | Some(_) => Err(SelectorError(text.to_owned())),
+        }
+    }
 }
 
 /// Name and image of the containers that were told.
@@ -119,6 +140,20 @@ mod tests {
         check("*a*b*c", "aabbabc", true);
         check("*", "", true);
         check("", "x", false);
+    }
+
+    #[test]
+    fn a_selector_is_read_as_it_is_written_on_the_command_line() {
+        let check = |text: &str, expected: Option<Selector>| {
+            assert_eq!(text.parse::<Selector>().ok(), expected, "{text}");
+        };
+        check("all", Some(Selector::All));
+        check("exe=*/nginx", Some(Selector::Executable("*/nginx".into())));
+        check("container=shop-?", Some(Selector::Container("shop-?".into())));
+        check("image=shop:*=1", Some(Selector::Image("shop:*=1".into())));
+        for wrong in ["", "All", "exe=", "pid=1", "nginx"] {
+            check(wrong, None);
+        }
     }
 
     #[test]
