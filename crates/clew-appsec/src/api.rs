@@ -181,19 +181,25 @@ impl Apis {
             endpoints: self.endpoints.len(),
             principals: self.principals.len(),
             places: self.paths.nodes() + self.paths.pending(),
-            evicted: self.paths.evicted()
-                + self.workloads.evicted()
-                + self.apis.evicted()
-                + self.endpoints.evicted()
-                + self.versions.evicted()
-                + self.principals.evicted()
-                + self.attempts.evicted()
-                + self.upstreams.evicted()
-                + self.disputed.evicted()
-                + self.told.evicted(),
+            evicted: self.given_up(),
             dropped: self.hosts_dropped + self.endpoints.values().map(fields).sum::<u64>(),
             suppressed: self.suppressed,
         }
+    }
+
+    /// Entries that were given up because a table was full.
+    #[must_use]
+    pub fn given_up(&self) -> u64 {
+        self.paths.evicted()
+            + self.workloads.evicted()
+            + self.apis.evicted()
+            + self.endpoints.evicted()
+            + self.versions.evicted()
+            + self.principals.evicted()
+            + self.attempts.evicted()
+            + self.upstreams.evicted()
+            + self.disputed.evicted()
+            + self.told.evicted()
     }
 
     fn read<'a>(

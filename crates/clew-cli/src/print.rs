@@ -3,8 +3,10 @@
 //! The JSON lines are the machine interface that `ARCHITECTURE.md` fixes. In text, everything
 //! that came from a watched machine is escaped, so that no name can act on a terminal.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use clew_engine::Forgotten;
 use clew_event::finding::{Finding, Priority};
 use clew_event::story::{Severity, Story};
 use clew_event::text::escaped;
@@ -41,11 +43,19 @@ pub(crate) struct Summary {
     pub(crate) lost: u64,
     /// Matches that made no finding because the rate of their rule was used up.
     pub(crate) suppressed: u64,
+    /// What was given up for want of room or came too late, by kind, where there is any.
+    pub(crate) forgotten: BTreeMap<&'static str, u64>,
     /// Complaints about the input.
     pub(crate) complaints: u64,
     /// From the first event to the last, by the clock of the events, so that two replays of a
     /// tape print the same.
     pub(crate) seconds: f64,
+}
+
+/// The kinds of which anything was given up.
+pub(crate) fn forgotten(totals: &[(Forgotten, u64)]) -> BTreeMap<&'static str, u64> {
+    let some = totals.iter().filter(|(_, count)| *count != 0);
+    some.map(|(what, count)| (what.name(), *count)).collect()
 }
 
 /// Writes one line of the machine interface.
@@ -107,14 +117,17 @@ pub(crate) fn summary(out: &mut impl Write, form: Form, summary: &Summary) -> io
     if form == Form::Json {
         return json_line(out, "summary", summary);
     }
-    let Summary { events, findings, stories, lost, suppressed, complaints, seconds } = summary;
+    let Summary { events, findings, stories, lost, suppressed, forgotten, complaints, seconds } =
+        summary;
     let held_back = match suppressed {
         0 => String::new(),
         count => format!(" and {count} held back by their rate"),
     };
+    let given_up: String =
+        forgotten.iter().map(|(what, count)| format!(", {count} {what} forgotten")).collect();
     writeln!(
         out,
-        "{events} events in {seconds:.1} s, {lost} lost, {complaints} complaints: \
+        "{events} events in {seconds:.1} s, {lost} lost{given_up}, {complaints} complaints: \
          {findings} findings{held_back}, {stories} stories"
     )
 }
@@ -151,7 +164,20 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "{\"type\":\"summary\",\"events\":3,\"findings\":0,\"stories\":0,\"lost\":0,\
-             \"suppressed\":0,\"complaints\":0,\"seconds\":1.5}\n"
+             \"suppressed\":0,\"forgotten\":{},\"complaints\":0,\"seconds\":1.5}\n"
+        );
+    }
+
+    #[test]
+    fn what_was_forgotten_is_told_by_kind() {
+        let totals = [(Forgotten::Identity, 3), (Forgotten::Request, 0), (Forgotten::ApiUse, 1)];
+        let summary = Summary { forgotten: forgotten(&totals), ..Summary::default() };
+        let mut out = Vec::new();
+        super::summary(&mut out, Form::Human, &summary).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "0 events in 0.0 s, 0 lost, 1 api_use forgotten, 3 identity forgotten, 0 complaints: \
+             0 findings, 0 stories\n"
         );
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
         stories: told.values().map(|&is_open| u64::from(is_open)).sum(),
         lost: counts.lost,
         suppressed: counts.suppressed,
+        forgotten: print::forgotten(&engine.forgotten()),
         complaints: tapes.complaints,
         seconds: span.map_or(0.0, |(first, last)| last.since(first).as_secs_f64()),
     };

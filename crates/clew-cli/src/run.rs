@@ -1,6 +1,5 @@
 //! `clew run`: sensor, engine, store and page in one process.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -368,13 +367,10 @@ impl Watch {
         status.source_figures = self.inlet.figures();
         self.metrics.sources.clone_from(&status.source_figures);
         self.metrics.findings_suppressed = counts.suppressed;
-        let correlations = self.engine.correlations();
-        self.metrics.forgotten = BTreeMap::from([
-            ("correlation_group", correlations.groups_evicted()),
-            ("correlation_match", correlations.matches_evicted()),
-            ("correlation_match_late", correlations.late()),
-            ("identity", self.engine.context().counts().identities_dropped),
-        ]);
+        let forgotten = self.engine.forgotten().into_iter();
+        self.metrics.forgotten = forgotten.map(|(what, count)| (what.name(), count)).collect();
+        let unlearned = self.engine.apis().counts().dropped;
+        self.metrics.forgotten.insert("api_field", unlearned);
         self.metrics.stories_open = stories.stories_open;
         self.metrics.stories_told = stories.stories_told;
         self.metrics.outputs.clone_from(&status.outputs);

@@ -266,6 +266,12 @@ impl Context {
         }
     }
 
+    /// Requests given up for want of room, and processes whose causes were.
+    #[must_use]
+    pub fn requests_dropped(&self) -> u64 {
+        self.requests.dropped()
+    }
+
     /// Who acts with whose rights.
     #[must_use]
     pub fn identities(&self) -> &Identities {

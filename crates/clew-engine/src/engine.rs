@@ -6,12 +6,16 @@ use clew_event::finding::Finding;
 use clew_event::story::Story;
 use clew_event::{Event, EventKind, Semantics};
 use clew_rules::{Correlated, Correlations, Matched, RuleIndex, RuleSet};
-use clew_story::Stories;
+use clew_story::{Forgotten, Stories};
 
 use crate::appsec::{Appsec, Judge};
 use crate::tally::{RuleRate, Tallies, Tally};
 use crate::told::Told;
 use crate::{evidence, finding};
+
+/// Stories hear of what was given up with each finding and so often between: often enough to know
+/// the hour, and no cost.
+const FORGOTTEN_EVENTS: u64 = 1_024;
 
 /// What the parts of an engine start with.
 #[derive(Debug, Default)]
@@ -106,6 +110,9 @@ impl Engine {
         }
         self.context.observe(event);
         self.stories.observe(event);
+        if self.counts.events.is_multiple_of(FORGOTTEN_EVENTS) {
+            self.stories.note_forgotten(event.time, &self.forgotten());
+        }
 
         let view = self.context.view(event);
         self.matches.clear();
@@ -138,6 +145,7 @@ impl Engine {
 
     /// Joins what was found to stories, as far as it was not told before and may be told.
     fn tell(&mut self, event: &Event, found: Vec<Finding>, output: &mut Output) {
+        self.stories.note_forgotten(event.time, &self.forgotten());
         let findings_before = output.findings.len();
         let is_in_parts = matches!(event.kind, EventKind::KubernetesApi(_))
             && self.rules.semantics() == Semantics::Clew;
@@ -182,6 +190,20 @@ impl Engine {
     #[must_use]
     pub const fn correlations(&self) -> &Correlations {
         &self.correlations
+    }
+
+    /// How much was given up for want of room since the engine began, or came too late for it.
+    #[must_use]
+    pub fn forgotten(&self) -> [(Forgotten, u64); 6] {
+        let correlations = &self.correlations;
+        [
+            (Forgotten::CorrelationGroup, correlations.groups_evicted()),
+            (Forgotten::CorrelationMatch, correlations.matches_evicted()),
+            (Forgotten::CorrelationMatchLate, correlations.late()),
+            (Forgotten::Identity, self.context.identities().dropped()),
+            (Forgotten::Request, self.context.requests_dropped()),
+            (Forgotten::ApiUse, self.apis.given_up()),
+        ]
     }
 
     /// What was learned of how APIs are used.

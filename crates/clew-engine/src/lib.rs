@@ -19,6 +19,7 @@ pub mod tally;
 mod told;
 
 pub use appsec::Appsec;
+pub use clew_story::Forgotten;
 pub use engine::{Engine, Output, Settings};
 pub use snapshot::{RestoreError, SNAPSHOT_VERSION, State};
 pub use tally::{RuleRate, Tally};

@@ -132,3 +132,18 @@ fn a_rule_over_its_rate_is_held_back_counted_and_remembered_across_a_restart() {
         assert_eq!(after.counts(), counts);
     }
 }
+
+#[test]
+fn a_story_says_what_was_forgotten_for_want_of_room() {
+    let context = clew_context::Limits { identities_max: 2, ..Default::default() };
+    let mut engine = Engine::new(rules(), Settings { context, ..Settings::default() });
+    let calls = (0..3).map(|user| format!("aws ListUsers service=iam by=user/u{user}\n"));
+    let events: String = calls.chain([REQUESTS.to_owned()]).collect();
+    let output = run(&mut engine, &scenario::events(&events).unwrap());
+    let count = engine.context().counts().identities_dropped;
+    assert!(0 < count);
+    assert!(engine.forgotten().contains(&(clew_engine::Forgotten::Identity, count)));
+    let told = format!("{count} identities or what ties them were forgotten for want of room");
+    let spots = &output.stories.last().unwrap().blind_spots;
+    assert!(spots.iter().any(|spot| spot.starts_with(&told)), "{spots:?}");
+}

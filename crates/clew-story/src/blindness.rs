@@ -1,10 +1,13 @@
-//! Remembers what could not be seen: what a sensor cannot see at all, and what was lost.
+//! Remembers what could not be seen: what a sensor cannot see at all, what was lost, and what the
+//! engine gave up.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clew_event::kernel::LossReason;
 use clew_event::{BootId, Event, EventKind, Text, TimestampNs};
 use serde::{Deserialize, Serialize};
+
+use crate::forgotten::Gaps;
 
 const NS_PER_MINUTE: u64 = 60_000_000_000;
 
@@ -15,6 +18,9 @@ pub(crate) struct Blindness {
     losses: VecDeque<Loss>,
     /// Losses that were themselves let go because there were too many minutes of them.
     losses_forgotten: u64,
+    /// What the engine knew and gave up.
+    #[serde(default)]
+    pub(crate) gaps: Gaps,
 }
 
 /// One machine and what its sensor cannot see.
@@ -132,6 +138,7 @@ impl Blindness {
             let count = self.losses_forgotten;
             told.push(format!("{count} events were lost earlier; their minutes are forgotten."));
         }
+        told.extend(self.gaps.tell(span));
         told
     }
 

@@ -4,7 +4,8 @@
 //! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
 //! did, and how such lines meet), `score` (when it is told), `tell`, `cast`, `impact` and
 //! `narrative` (how it is told), [`layout`] (how it is drawn), [`attack`] (names). `key` and
-//! `trail` are how findings find one another; `known` and `blindness` are what plain events teach.
+//! `trail` are how findings find one another; `known` and `blindness` are what plain events teach,
+//! `forgotten` what the engine gave up.
 //!
 //! Invariant: a finding has at most one parent, always an earlier one, so the whole is a forest
 //! and shared values cannot chain unrelated findings together. The same findings give the same
@@ -15,6 +16,7 @@ mod blindness;
 mod cast;
 mod first_processes;
 mod forest;
+mod forgotten;
 mod impact;
 mod key;
 mod known;
@@ -40,5 +42,6 @@ mod trail;
 mod words;
 
 pub use clew_event::attack;
+pub use forgotten::Forgotten;
 pub use settings::Settings;
 pub use stories::{Counts, Stories};

@@ -6,6 +6,7 @@ use clew_event::{Event, Finding, FindingId, Story, StoryId, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::blindness::Blindness;
+use crate::forgotten::Forgotten;
 use crate::key::Key;
 use crate::known::Known;
 use crate::line::Rank;
@@ -106,6 +107,11 @@ impl Stories {
     pub fn observe(&mut self, event: &Event) {
         self.blindness.observe(event);
         self.known.observe(event);
+    }
+
+    /// Takes note of how much the engine gave up since it began: stories of that time tell it.
+    pub fn note_forgotten(&mut self, now: TimestampNs, totals: &[(Forgotten, u64)]) {
+        self.blindness.gaps.note(now, totals);
     }
 
     /// Takes one finding, and appends a revision of each story it changes.
