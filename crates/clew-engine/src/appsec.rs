@@ -56,6 +56,9 @@ impl Judge {
                 }
             }
             EventKind::Http(http) if http.response.is_none() => self.requested(view, http),
+            EventKind::Http(http) => {
+                apis.observe_upstream(event, http, &view.workload(), &mut self.found);
+            }
             EventKind::Query(query) if !query.is_inbound => {
                 let (statement, system) = (query.statement.as_bytes(), query.system.name());
                 self.effect(view, &Effect::Queried { statement, system });

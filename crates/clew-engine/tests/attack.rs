@@ -1,7 +1,7 @@
 //! An attack beside ordinary requests, from events to one story.
 
 use clew_engine::{Engine, Output, Settings, State};
-use clew_event::Event;
+use clew_event::{Event, EventKind, TimestampNs};
 use clew_rules::{Options, RuleSet, SourceFile, load};
 use clew_testkit::scenario;
 
@@ -146,4 +146,31 @@ fn a_story_says_what_was_forgotten_for_want_of_room() {
     let told = format!("{count} identities or what ties them were forgotten for want of room");
     let spots = &output.stories.last().unwrap().blind_spots;
     assert!(spots.iter().any(|spot| spot.starts_with(&told)), "{spots:?}");
+}
+
+#[test]
+fn a_harmful_answer_of_another_service_is_found_once_its_answers_are_known() {
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    let exchange = |note: &str| {
+        format!(
+            "request pid=10 to=10.0.0.9:80 target=/price header.Host=prices\n\
+             response pid=10 header.Content-Type=application/json body={{'note':'{note}'}}\n"
+        )
+    };
+    let ordinary = exchange("fresh").repeat(400);
+    let text = format!("exec pid=10 args=app\n{ordinary}{}", exchange("<script>x</script>"));
+    let mut events = scenario::events(&text).unwrap();
+    for event in &mut events {
+        if let EventKind::Http(http) = &mut event.kind
+            && let Some(response) = &mut http.response
+        {
+            response.body = response.body.to_string().replace('\'', "\"").into();
+        }
+    }
+    let last = events.last_mut().unwrap();
+    last.time = TimestampNs::from_unix_ns(last.time.unix_ns() + HOUR_NS);
+    let mut engine = Engine::new(rules(), Settings::default());
+    let output = run(&mut engine, &events);
+    let told: Vec<_> = output.findings.iter().map(|it| it.rule.as_str()).collect();
+    assert_eq!(told, ["Harmful answer of another service"]);
 }
