@@ -11,6 +11,7 @@ use clew_story::{Forgotten, Stories};
 use crate::appsec::{Appsec, Judge};
 use crate::tally::{RuleRate, Tallies, Tally};
 use crate::told::Told;
+use crate::witnesses::Witnesses;
 use crate::{evidence, finding};
 
 /// Stories hear of what was given up with each finding and so often between: often enough to know
@@ -76,6 +77,7 @@ pub struct Engine {
     pub(crate) correlations: Correlations,
     pub(crate) correlated: Vec<Correlated>,
     pub(crate) told: Told,
+    pub(crate) witnesses: Witnesses,
     pub(crate) apis: Apis,
     /// `None` where requests are not judged.
     pub(crate) judge: Option<Judge>,
@@ -97,6 +99,7 @@ impl Engine {
             correlations: Correlations::default(),
             correlated: Vec::new(),
             told: Told::default(),
+            witnesses: Witnesses::default(),
             apis: Apis::default(),
             judge: (settings.appsec == Appsec::On).then(Judge::new),
         }
@@ -129,8 +132,9 @@ impl Engine {
             let detected = judge.take();
             found.extend(detected.map(|it| finding::of_detected(it, event, &view)));
         }
-        if !found.is_empty() {
-            self.tell(event, found, output);
+        let is_told = !found.is_empty() && self.tell(event, found, output);
+        if !is_told && self.matches.iter().any(|index| self.rules.is_correlated(*index)) {
+            self.witnesses.keep(evidence::kept(event));
         }
     }
 
@@ -143,8 +147,9 @@ impl Engine {
         single.chain(several).collect()
     }
 
-    /// Joins what was found to stories, as far as it was not told before and may be told.
-    fn tell(&mut self, event: &Event, found: Vec<Finding>, output: &mut Output) {
+    /// Joins what was found to stories, as far as it was not told before and may be told; true
+    /// where anything was.
+    fn tell(&mut self, event: &Event, found: Vec<Finding>, output: &mut Output) -> bool {
         self.stories.note_forgotten(event.time, &self.forgotten());
         let findings_before = output.findings.len();
         let is_in_parts = matches!(event.kind, EventKind::KubernetesApi(_))
@@ -161,11 +166,16 @@ impl Engine {
             let revisions_before = output.stories.len();
             self.stories.join(&finding, &mut output.stories);
             self.counts.revisions += (output.stories.len() - revisions_before) as u64;
+            if 1 < finding.events.len() {
+                output.evidence.append(&mut self.witnesses.take(&finding.events));
+            }
             output.findings.push(finding);
         }
-        if findings_before < output.findings.len() {
+        let is_told = findings_before < output.findings.len();
+        if is_told {
             output.evidence.push(evidence::kept(event));
         }
+        is_told
     }
 
     /// Totals since the engine began.
@@ -204,6 +214,13 @@ impl Engine {
             (Forgotten::Request, self.context.requests_dropped()),
             (Forgotten::ApiUse, self.apis.given_up()),
         ]
+    }
+
+    /// Events that correlation rules counted and that are not kept as their evidence, for want of
+    /// room.
+    #[must_use]
+    pub const fn evidence_dropped(&self) -> u64 {
+        self.witnesses.dropped()
     }
 
     /// What was learned of how APIs are used.

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`engine`], then [`appsec`] (what is judged of requests and because of them),
 //! [`finding`] (how a match becomes a finding), [`interest`]
-//! (what it reads), `evidence` (what is kept of an event), [`snapshot`].
+//! (what it reads), `evidence` (what is kept of an event), `witnesses` (until when), [`snapshot`].
 #![forbid(unsafe_code)]
 
 pub mod appsec;
@@ -17,6 +17,7 @@ pub mod interest;
 pub mod snapshot;
 pub mod tally;
 mod told;
+mod witnesses;
 
 pub use appsec::Appsec;
 pub use clew_story::Forgotten;

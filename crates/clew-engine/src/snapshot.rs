@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Counts, Engine, Settings};
 use crate::tally::Tallies;
 use crate::told::Told;
+use crate::witnesses::Witnesses;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
 pub const SNAPSHOT_VERSION: u16 = 3;
@@ -43,6 +44,7 @@ struct Written<'a> {
     tallies: &'a Tallies,
     correlations: &'a Correlations,
     told: &'a Told,
+    witnesses: &'a Witnesses,
     apis: &'a Apis,
 }
 
@@ -58,6 +60,8 @@ pub struct State {
     correlations: Correlations,
     #[serde(default)]
     told: Told,
+    #[serde(default)]
+    witnesses: Witnesses,
     apis: Apis,
 }
 
@@ -77,6 +81,12 @@ impl State {
         }
         serde_json::from_slice(snapshot).map_err(RestoreError::Malformed)
     }
+
+    /// What was known of machines and identities, without the rest.
+    #[must_use]
+    pub fn into_context(self) -> Context {
+        self.context
+    }
 }
 
 impl Engine {
@@ -93,6 +103,7 @@ impl Engine {
             tallies: &self.tallies,
             correlations: &self.correlations,
             told: &self.told,
+            witnesses: &self.witnesses,
             apis: &self.apis,
         })
     }
@@ -102,11 +113,13 @@ impl Engine {
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
         let mut engine = Self::new(rules, Settings::default());
-        let State { counts, context, stories, tallies, correlations, told, apis } = state;
+        let State { counts, context, stories, tallies, correlations, told, witnesses, apis } =
+            state;
         engine.context = context;
         engine.context.set_semantics(engine.rules.semantics());
         (engine.counts, engine.stories, engine.told, engine.apis) = (counts, stories, told, apis);
         (engine.tallies, engine.correlations) = (tallies, correlations);
+        engine.witnesses = witnesses;
         engine
     }
 }

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use clew_engine::{Engine, Output, Settings, State};
-use clew_event::finding::Finding;
 use clew_rules::{Options, RuleSet, SourceFile, load};
 use clew_testkit::scenario;
 
@@ -39,8 +38,8 @@ fn rules() -> RuleSet {
     loaded.rules
 }
 
-/// Findings; the engine is written and read back before each event where that is asked for.
-fn found(with_restarts: bool) -> Vec<Finding> {
+/// What comes of it; the engine is written and read back before each event where that is asked for.
+fn found(with_restarts: bool) -> Output {
     let mut engine = Engine::new(rules(), Settings::default());
     let mut output = Output::default();
     for event in &scenario::events(EXECS).unwrap() {
@@ -50,15 +49,20 @@ fn found(with_restarts: bool) -> Vec<Finding> {
         }
         engine.step(event, &mut output);
     }
-    output.findings
+    output
 }
 
 #[test]
 fn a_correlation_names_all_its_events_and_a_restart_changes_nothing() {
-    let findings = found(false);
+    let Output { findings, evidence, .. } = found(false);
     let told: Vec<_> = findings.iter().map(|it| (it.rule.as_str(), it.events.len())).collect();
     assert_eq!(told, [("Many downloads", 3)]);
     assert!(findings.iter().all(|it| it.output.starts_with("Many downloads (by Ann)")));
     assert!(findings.iter().all(|it| it.techniques == ["T1105"]));
-    assert_eq!(found(true), findings);
+    let named: Vec<_> = evidence.iter().map(|event| event.id).collect();
+    let mut deciding = findings[0].events.clone();
+    deciding.sort_unstable();
+    assert_eq!(named, deciding, "each event that it names is kept as evidence");
+    let restarted = found(true);
+    assert_eq!((restarted.findings, restarted.evidence), (findings, evidence));
 }

@@ -26,6 +26,13 @@ impl RuleSet {
         self.silent.contains(&index.0)
     }
 
+    /// True where a correlation is about what the rule matches.
+    #[must_use]
+    pub fn is_correlated(&self, index: RuleIndex) -> bool {
+        let mut inputs = self.correlations.iter().flat_map(|it| it.inputs.iter());
+        inputs.any(|input| input.rule == index)
+    }
+
     /// Feeds what one event matched to the correlation rules, and appends those that match now.
     ///
     /// The same events in the same order give the same; nothing but `state` is kept.
