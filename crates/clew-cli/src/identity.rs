@@ -1,13 +1,16 @@
 //! `clew identity`: where a credential, session, workload or person comes from, with the evidence.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use clew_context::Context;
 use clew_context::identity::key::Identity;
 use clew_context::identity::lineage::{Evidence, Lineage, Link};
+use clew_engine::State;
 use clew_event::TimestampNs;
+use clew_store::StoreReader;
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -25,8 +28,12 @@ pub(crate) enum IdentityCommand {
         #[arg(value_name = "KEY")]
         key: String,
         /// Tapes, captures and audit logs, as for `clew replay`.
-        #[arg(value_name = "FILE", required = true)]
+        #[arg(value_name = "FILE", required_unless_present = "state")]
         files: Vec<PathBuf>,
+        /// What a `clew run` that keeps its state in this folder knew when it last wrote it; a
+        /// running one writes each minute.
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -34,9 +41,12 @@ pub(crate) enum IdentityCommand {
 }
 
 /// Works with identities.
-pub(crate) fn identity(command: &IdentityCommand) -> anyhow::Result<Exit> {
-    let IdentityCommand::Show { key, files, json } = command;
-    let mut context = Context::default();
+pub(crate) fn identity(command: &IdentityCommand) -> Result<Exit> {
+    let IdentityCommand::Show { key, files, state, json } = command;
+    let mut context = match state {
+        Some(folder) => kept(folder)?,
+        None => Context::default(),
+    };
     let mut latest = TimestampNs::default();
     let mut tapes = Tapes::open(files);
     for item in tapes.by_ref() {
@@ -48,7 +58,7 @@ pub(crate) fn identity(command: &IdentityCommand) -> anyhow::Result<Exit> {
             Err(complaint) => print::complaint(&mut io::stderr(), Form::Human, &complaint)?,
         }
     }
-    if !tapes.is_any_readable {
+    if !files.is_empty() && !tapes.is_any_readable {
         return Ok(Exit::BadInput);
     }
     let identities = context.identities();
@@ -60,7 +70,7 @@ pub(crate) fn identity(command: &IdentityCommand) -> anyhow::Result<Exit> {
     });
     let Some(lineage) = lineage else {
         eprintln!(
-            "clew: no record tells of `{}`: {} identities are known from these files",
+            "clew: no record tells of `{}`: {} identities are known from there",
             clew_event::text::escaped(key.as_bytes()),
             identities.len()
         );
@@ -75,6 +85,17 @@ pub(crate) fn identity(command: &IdentityCommand) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(Exit::Done)
+}
+
+/// What the state in a folder knows.
+fn kept(folder: &Path) -> Result<Context> {
+    let at = || format!("cannot read the state in `{}`", folder.display());
+    let store = StoreReader::open(folder).with_context(at)?;
+    let snapshot = store.load_snapshot().with_context(at)?;
+    let snapshot = snapshot.with_context(|| {
+        format!("`clew run` has written no state in `{}` yet", folder.display())
+    })?;
+    Ok(State::read(&snapshot).with_context(at)?.into_context())
 }
 
 fn as_json(lineage: &Lineage) -> Value {

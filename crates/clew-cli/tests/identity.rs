@@ -35,6 +35,31 @@ fn a_session_is_shown_with_the_key_it_was_opened_with_and_the_evidence() {
 }
 
 #[test]
+fn what_a_run_knew_is_shown_from_its_state_and_further_files_add_to_it() {
+    let mut engine = clew_engine::Engine::new(
+        clew_rules::load(&[], &clew_rules::Options::default()).rules,
+        clew_engine::Settings::default(),
+    );
+    for event in clew_decode::api_log::Records::new("log.json", LOG.as_bytes()) {
+        engine.step(&event.unwrap(), &mut clew_engine::Output::default());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    assert_eq!(show(&["AKIA1", "--state", state]).status.code(), Some(2), "there is none yet");
+    let mut store = clew_store::Store::open(folder.path()).unwrap();
+    let output = show(&["AKIA1", "--state", state]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("has written no state"), "{message}");
+    // The one that runs holds its store open.
+    store.save_snapshot(&engine.snapshot().unwrap()).unwrap();
+    let output = show(&["AKIA1", "--state", state]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("credential AKIA1\nroot: user "), "{text}");
+    assert_eq!(show(&["AKIA9", "--state", state]).status.code(), Some(1));
+    assert_eq!(show(&["AKIA1", "--state", state, "log.json"]).status.code(), Some(0));
+}
+
+#[test]
 fn an_identity_that_no_record_tells_of_is_no_answer() {
     let output = show(&["AKIA9", "log.json"]);
     assert_eq!(output.status.code(), Some(1));
