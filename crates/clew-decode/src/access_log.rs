@@ -27,12 +27,12 @@ use std::time::Duration;
 
 use clew_event::http::{HttpEvent, HttpResponse, HttpSource};
 use clew_event::socket::Endpoints;
-use clew_event::{Complaint, Event, EventKind, EventType, TimestampNs};
+use clew_event::{Complaint, Event, EventId, EventKind, EventType, TimestampNs};
 
 use crate::api_log::{COMPLAINTS_MAX, Decoded, Source, complaint, foreign_id, is_packed};
 use crate::http::Words;
-use line::Line;
 
+pub(crate) use line::{Line, version};
 pub use token::TOKENS_MAX;
 
 /// Longest line that is read; a request head has less with every server.
@@ -158,43 +158,47 @@ impl<R: Read> Lines<R> {
 
     fn event(&mut self, line: &[u8], told: Line<'_>) -> Event {
         let id = [&self.position.to_be_bytes()[..], line].concat();
-        let id = foreign_id(b"access_log", &id);
-        let duration = Duration::from_nanos(told.duration_ns);
-        let noted = told.time.unwrap_or(self.last);
-        self.last = noted;
-        let (started, time) = if told.is_noted_at_end {
-            let started = noted.unix_ns().saturating_sub(told.duration_ns);
-            (TimestampNs::from_unix_ns(started), noted)
-        } else {
-            (noted, noted.after(duration))
-        };
-        let mut request = self.words.request(&told.asked);
-        request.started = started;
-        request.body_bytes = told.request_bytes;
-        let response = HttpResponse {
-            status: told.status,
-            duration_ns: told.duration_ns,
-            body_bytes: told.response_bytes,
-            ..HttpResponse::default()
-        };
-        let remote = told.asked.peer.map(|peer| SocketAddr::new(peer, told.port));
-        let http = HttpEvent {
-            exchange: id,
-            seen_by: HttpSource::Log,
-            is_inbound: true,
-            endpoints: Endpoints { remote, ..Endpoints::default() },
-            request: Arc::new(request),
-            response: Some(Box::new(response)),
-            ..HttpEvent::default()
-        };
-        Event {
-            id,
-            time,
-            arrived: time,
-            event_type: EventType::HttpResponse,
-            actor: None,
-            kind: EventKind::Http(Box::new(http)),
-        }
+        let event = event(&self.words, foreign_id(b"access_log", &id), self.last, &told);
+        self.last = told.time.unwrap_or(self.last);
+        event
+    }
+}
+
+/// The exchange that a line tells; one that tells no time happened at `before`.
+pub(crate) fn event(words: &Words, id: EventId, before: TimestampNs, told: &Line<'_>) -> Event {
+    let noted = told.time.unwrap_or(before);
+    let (started, time) = if told.is_noted_at_end {
+        let started = noted.unix_ns().saturating_sub(told.duration_ns);
+        (TimestampNs::from_unix_ns(started), noted)
+    } else {
+        (noted, noted.after(Duration::from_nanos(told.duration_ns)))
+    };
+    let mut request = words.request(&told.asked);
+    request.started = started;
+    request.body_bytes = told.request_bytes;
+    let response = HttpResponse {
+        status: told.status,
+        duration_ns: told.duration_ns,
+        body_bytes: told.response_bytes,
+        ..HttpResponse::default()
+    };
+    let remote = told.asked.peer.map(|peer| SocketAddr::new(peer, told.port));
+    let http = HttpEvent {
+        exchange: id,
+        seen_by: HttpSource::Log,
+        is_inbound: true,
+        endpoints: Endpoints { remote, ..Endpoints::default() },
+        request: Arc::new(request),
+        response: Some(Box::new(response)),
+        ..HttpEvent::default()
+    };
+    Event {
+        id,
+        time,
+        arrived: time,
+        event_type: EventType::HttpResponse,
+        actor: None,
+        kind: EventKind::Http(Box::new(http)),
     }
 }
 

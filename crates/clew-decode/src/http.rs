@@ -46,7 +46,7 @@ pub use http2::{BLOCK_BYTES_MAX, STREAM_BODIES_BYTES_MAX, STREAMS_MAX, TABLE_BYT
 pub use message::{FIELD_BYTES_MAX, TARGET_BYTES_MAX};
 pub use reader::HEAD_BYTES_MAX;
 pub use statements::STATEMENT_BYTES_MAX;
-pub(crate) use told::{Told, Words};
+pub(crate) use told::{Named, Told, Words};
 
 use clew_event::socket::Endpoints;
 use clew_event::{Actor, EventId, TimestampNs};

@@ -9,4 +9,5 @@ pub mod api_log;
 pub mod digest;
 pub mod http;
 pub mod kernel;
+pub mod otlp;
 pub mod scap;

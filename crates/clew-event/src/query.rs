@@ -23,6 +23,8 @@ pub struct QueryEvent {
     pub statement: Text,
     /// It is longer than what is kept.
     pub is_cut: bool,
+    /// W3C `traceparent` of the span that told it; empty where it was seen going by.
+    pub trace: Text,
 }
 
 impl QueryEvent {

@@ -13,7 +13,7 @@ use crate::http::Told;
 
 /// An exchange as a line tells it.
 #[derive(Debug, Default)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     pub(super) time: Option<TimestampNs>,
     /// The time is the end of the exchange, else its beginning.
     pub(super) is_noted_at_end: bool,
@@ -28,7 +28,7 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Reads a line without its end; `None` where it is of no form that is known.
-    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
+    pub(crate) fn of(line: &'a [u8]) -> Option<Self> {
         if line.starts_with(b"{") {
             return json::line(line);
         }
@@ -42,7 +42,7 @@ impl<'a> Line<'a> {
     /// Adds a field that is told, unless that is nothing.
     pub(super) fn field(&mut self, name: &'static str, value: Cow<'a, [u8]>) {
         if !value.is_empty() && *value != *b"-" {
-            self.asked.fields.push((name.as_bytes(), value));
+            self.asked.fields.push((Cow::Borrowed(name.as_bytes()), value));
         }
     }
 
@@ -80,7 +80,7 @@ fn part<'a>(text: &Cow<'a, [u8]>, from: usize, to: usize) -> Cow<'a, [u8]> {
 }
 
 /// `HTTP/1.1`, as Apache and all others write it.
-pub(super) fn version(text: &[u8]) -> Option<HttpVersion> {
+pub(crate) fn version(text: &[u8]) -> Option<HttpVersion> {
     Some(match text.strip_prefix(b"HTTP/")? {
         b"1.0" => HttpVersion::Http10,
         b"1.1" => HttpVersion::Http11,

@@ -187,6 +187,7 @@ impl Statements {
             system: self.system,
             statement: statement.into(),
             is_cut: self.is_cut,
+            ..QueryEvent::default()
         };
         to.counts.statements += 1;
         to.events.push(Event {

@@ -14,6 +14,9 @@ use super::head::{Asked, FIELDS_MAX, Field, Fields, METHOD_BYTES_MAX};
 use super::message::{self, Reading};
 use super::principal;
 
+/// A name with its value.
+pub(crate) type Named<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// What is told of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Told<'a> {
@@ -22,7 +25,7 @@ pub(crate) struct Told<'a> {
     pub(crate) target: Cow<'a, [u8]>,
     pub(crate) version: HttpVersion,
     /// Fields by their names in lower case; at most [`FIELDS_MAX`] are read.
-    pub(crate) fields: Vec<(&'a [u8], Cow<'a, [u8]>)>,
+    pub(crate) fields: Vec<Named<'a>>,
     /// The other end of the connection.
     pub(crate) peer: Option<IpAddr>,
     /// As whom it was asked, by name; empty where that is not told.

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use clew_decode::access_log::{Lines, is_access_log};
 use clew_decode::api_log::{COMPLAINTS_MAX, Ordered, Records};
+use clew_decode::otlp::{Encoding, SPANS_MAX, Signal};
 use clew_decode::{kernel, scap};
 use clew_event::json::{Json, Value};
 use clew_event::{BootId, TimestampNs};
@@ -69,12 +70,26 @@ const LINE_WORDS: &[&[u8]] = &[
     b"\x1f\x8b\x08",
     b"999999999999999999999",
 ];
+const EXPORT_WORDS: &[&[u8]] = &[
+    b"\x0a\x00",
+    b"\x12\xff\x7f",
+    b"\x80\x80\x80",
+    b"\x12\x12\x0a\x10db.statement",
+    b"\x0a\x09url.query",
+    b"\x30\x02",
+    b"\x2a\x04\x0a\x02",
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+    b"\"spans\":[{",
+    b"{\"stringValue\":\"",
+    b"\"intValue\":-1e999",
+];
 const NUMBERS: &[&[u8]] =
     &[b"\0\0", b"\xff\xff", b"\xff\xff\xff\xff", b"\x01\0", b"\0\x80", b"\x7f"];
 
-pub(crate) const TARGETS: [Target; 8] = [
+pub(crate) const TARGETS: [Target; 9] = [
     Target { name: "api_log", run: api_log, words: JSON_WORDS },
     Target { name: "access_log", run: access_log, words: LINE_WORDS },
+    Target { name: "otlp", run: otlp, words: EXPORT_WORDS },
     Target { name: "json", run: json, words: JSON_WORDS },
     Target { name: "scap", run: capture, words: NUMBERS },
     Target { name: "kernel", run: record, words: NUMBERS },
@@ -99,6 +114,15 @@ fn access_log(bytes: &[u8]) {
     assert!(events <= lines || bytes.starts_with(b"\x1f\x8b") || bytes.starts_with(b"\x28\xb5"));
     assert!(complaints <= COMPLAINTS_MAX + 2, "{complaints} complaints");
     let _ = is_access_log(bytes);
+}
+
+fn otlp(bytes: &[u8]) {
+    for signal in [Signal::Traces, Signal::Logs] {
+        for encoding in [Encoding::Protobuf, Encoding::Json] {
+            let decoded = clew_decode::otlp::decode("f", signal, encoding, bytes);
+            assert!(decoded.events.len() <= 2 * SPANS_MAX && decoded.complaints.len() <= 2);
+        }
+    }
 }
 
 fn json(bytes: &[u8]) {
