@@ -371,6 +371,8 @@ impl Watch {
         self.metrics.forgotten = forgotten.map(|(what, count)| (what.name(), count)).collect();
         let unlearned = self.engine.apis().counts().dropped;
         self.metrics.forgotten.insert("api_field", unlearned);
+        let evidence = self.engine.evidence_dropped();
+        self.metrics.forgotten.insert("correlation_evidence", evidence);
         self.metrics.stories_open = stories.stories_open;
         self.metrics.stories_told = stories.stories_told;
         self.metrics.outputs.clone_from(&status.outputs);
