@@ -33,11 +33,11 @@ is_decided() { is_gone || is_ready; }
 first_id() { get /api/stories | jq -re '.[0].id'; }
 text_of_story() { get "/api/stories/$1" | jq -r .narrative; }
 
-# A story is whole when it begins with the injected request's shell and tells every grave step, in
-# the right container.
+# A story is whole when it begins with the request that injects and tells every grave step, in the
+# right container.
 is_whole() {
 	get "/api/stories/$(first_id)" | jq -e --arg container "$victim" '
-		(.root.sentence | contains("127.0.0.1; id"))
+		(.root.sentence | startswith("A request from") and contains("host=127.0.0.1%3B+id"))
 		and ([.steps[].rule] | contains(["server_ran_a_shell", "password_hashes_read",
 			"dropped_binary_executed", "dropped_binary_connected_out"]))
 		and any(.entities[]; .kind == "container" and .name == $container)

@@ -3,7 +3,8 @@
 //! `lab/demo.sh` fails unless there is exactly one story and it is whole; the tape it recorded is
 //! then replayed without any privilege. `lab/behaviors/verify` performs what each stable Falco
 //! rule and some incubating and sandbox ones are about, and near misses, under those rule files
-//! unchanged.
+//! unchanged. `lab/requests/verify` attacks web applications in five runtimes and their twins without
+//! the holes.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -17,6 +18,9 @@ static LAB: Mutex<()> = Mutex::new(());
 /// Of 142 behaviors one needs a privileged container and one an answer of a name server. Without
 /// this floor a machine where no container starts would prove every rule.
 const CASES_OK_MIN: usize = 140;
+
+/// Each attack on each application, one story of each, and none of each twin.
+const ATTACKS_OK_MIN: usize = 36;
 
 /// `nobody` of Debian: has no privilege.
 const UNPRIVILEGED_UID: u32 = 65534;
@@ -104,6 +108,24 @@ fn each_falco_rule_fires_on_its_behavior_and_on_no_near_miss() {
     assert!(verify.status.success(), "{told}\n{}", String::from_utf8_lossy(&verify.stderr));
     let ok_count = told.lines().filter(|line| line.starts_with("ok: ")).count();
     assert!(CASES_OK_MIN <= ok_count, "{ok_count} of {CASES_OK_MIN} cases are ok:\n{told}");
+}
+
+#[test]
+fn each_attack_on_a_web_application_is_proven_by_its_effect_and_its_twin_is_silent() {
+    if let Some(reason) = hindrance() {
+        eprintln!("SKIPPED: the attacks on web applications: {reason}");
+        return;
+    }
+    let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
+    let verify = Command::new(repository().join("lab/requests/verify"))
+        .args(["--clew", env!("CARGO_BIN_EXE_clew")])
+        .env("CLEW_LISTEN", "127.0.0.1:7377")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&verify.stdout);
+    assert!(verify.status.success(), "{told}\n{}", String::from_utf8_lossy(&verify.stderr));
+    let ok_count = told.lines().filter(|line| line.starts_with("ok: ")).count();
+    assert!(ATTACKS_OK_MIN <= ok_count, "{ok_count} of {ATTACKS_OK_MIN} are ok:\n{told}");
 }
 
 /// The tape and its folder, for everybody: the replay runs as nobody.
