@@ -28,5 +28,5 @@ pub use figures::SourceFigures;
 pub use intake::{Ack, Committer, Delivered, Intake, Monitor};
 pub use ledger::{PARKED_BYTES_MAX, PARKED_MAX, Parked, SEEN_MAX};
 pub use queue::QUEUE_BYTES_MAX;
-pub use receiver::{BODY_BYTES_MAX, MESSAGE_BYTES_MAX};
+pub use receiver::{BODY_BYTES_MAX, GRPC_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use spec::SourceSpec;

@@ -160,6 +160,11 @@ pub enum Sender {
         /// File of Google's keys, where they are not to be fetched.
         keys: Option<PathBuf>,
     },
+    /// Programs that send OpenTelemetry's traces and logs: a bearer token.
+    Otlp {
+        /// File that holds the token.
+        token: PathBuf,
+    },
     /// A subscription of Event Grid: a bearer token, or one in the address.
     EventGrid {
         /// File that holds the token.
@@ -183,13 +188,14 @@ impl Origin {
                 Sender::Sns { .. } => "sns",
                 Sender::PubSubPush { .. } => "pubsub-push",
                 Sender::EventGrid { .. } => "eventgrid",
+                Sender::Otlp { .. } => "otlp",
             },
         }
     }
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 10] = [
+const KINDS: [(&str, &str, &[&str]); 11] = [
     ("files", "files:PATH", &["digests", "digest-keys"]),
     ("accesslog", "accesslog:PATH", &[]),
     (
@@ -212,6 +218,7 @@ const KINDS: [(&str, &str, &[&str]); 10] = [
         &["credentials", "endpoint", "receives"],
     ),
     ("eventgrid", "eventgrid:ADDRESS:PORT", &["token", "cert", "key"]),
+    ("otlp", "otlp:ADDRESS:PORT", &["token", "cert", "key"]),
 ];
 
 /// How often a message is taken before it is parked, where nothing else is asked for.
@@ -323,6 +330,7 @@ fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecE
         }
         "s3" => return bucket(rest, options).map(Origin::Bucket),
         "pubsub" => return pubsub(rest, options).map(Origin::PubSub),
+        "otlp" => Sender::Otlp { token: options.must_path("token")? },
         "eventgrid" => Sender::EventGrid { token: options.must_path("token")? },
         "eventbridge" => {
             let header = options.take("header").unwrap_or_else(|| "x-api-key".to_owned());

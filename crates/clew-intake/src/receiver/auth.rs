@@ -25,6 +25,8 @@ pub(super) enum Guard {
     Sns(Sns),
     /// A signed token.
     Google(Google),
+    /// A bearer token of whoever sends OpenTelemetry's records.
+    Otlp(blake3::Hash),
     /// As for a bearer token; Event Grid may send it in the address too.
     EventGrid(blake3::Hash),
 }
@@ -36,6 +38,7 @@ impl Guard {
             Sender::EventBridge { header, token } => {
                 Ok(Self::Key(header.clone(), secret(name, token)?))
             }
+            Sender::Otlp { token } => secret(name, token).map(Self::Otlp),
             Sender::EventGrid { token } => secret(name, token).map(Self::EventGrid),
             Sender::Sns { topic, certificate } => {
                 let read = |path: &Path| {
@@ -64,7 +67,7 @@ impl Guard {
                 Some(token) => google.admits(token, now()).await,
                 None => false,
             },
-            Self::Token(expected) => {
+            Self::Token(expected) | Self::Otlp(expected) => {
                 bearer(headers).is_some_and(|token| blake3::hash(token.as_bytes()) == *expected)
             }
             Self::EventGrid(expected) => bearer(headers)

@@ -9,6 +9,7 @@ mod auth;
 mod event_grid;
 mod fetch;
 mod google;
+mod otlp;
 mod packed;
 mod sns;
 mod tls;
@@ -28,8 +29,10 @@ use tokio::net::TcpListener;
 use crate::error::StartError;
 use crate::intake::now;
 use crate::queue::{Feed, Place};
-use crate::spec::ReceiverSpec;
+use crate::spec::{ReceiverSpec, Sender};
 use auth::Guard;
+use otlp::Export;
+pub use otlp::GRPC_BYTES_MAX;
 pub use sns::MESSAGE_BYTES_MAX;
 use sns::Opened;
 
@@ -54,12 +57,15 @@ enum Answer {
     Taken,
     /// What it asked of us before it sends, in JSON.
     Handshake(String),
+    /// What it exported is kept.
+    Exported(Export),
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Self::Taken => StatusCode::OK.into_response(),
+            Self::Exported(export) => export.taken(),
             Self::Handshake(text) => {
                 ([(header::CONTENT_TYPE, "application/json")], text).into_response()
             }
@@ -78,7 +84,13 @@ impl Receiver {
     pub(crate) fn open(name: &str, spec: &ReceiverSpec, feed: Feed) -> Result<Self, StartError> {
         let address = spec.address;
         let tls = match &spec.tls {
-            Some((cert, key)) => Some(tls::config(name, cert, key)?),
+            Some((cert, key)) => {
+                let protocols: &[&[u8]] = match spec.sender {
+                    Sender::Otlp { .. } => &[b"h2", b"http/1.1"],
+                    _ => &[b"http/1.1"],
+                };
+                Some(tls::config(name, (cert, key), protocols)?)
+            }
             None if address.ip().is_loopback() => None,
             None => return Err(StartError::InTheClear { name: name.to_owned(), address }),
         };
@@ -116,8 +128,11 @@ impl Receiver {
 }
 
 async fn take(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let is_grpc = matches!(service.guard, Guard::Otlp(_)) && otlp::is_grpc(request.headers());
     match tokio::time::timeout(REQUEST_SPAN, service.take(request)).await {
         Ok(Ok(answer)) => answer.into_response(),
+        Ok(Err(refusal)) if is_grpc => otlp::refusal(refusal),
+        Err(_) if is_grpc => otlp::refusal(StatusCode::REQUEST_TIMEOUT),
         Ok(Err(StatusCode::TOO_MANY_REQUESTS)) => {
             let retry = [(header::RETRY_AFTER, RETRY_SECONDS)];
             (StatusCode::TOO_MANY_REQUESTS, retry).into_response()
@@ -133,8 +148,13 @@ impl Service {
         if !self.guard.admits(&head).await {
             return Err(self.refuse(StatusCode::UNAUTHORIZED));
         }
+        let export = match self.guard {
+            Guard::Otlp(_) => Some(Export::of(&head).ok_or(StatusCode::NOT_FOUND)?),
+            _ => None,
+        };
         let longest = match self.guard {
             Guard::Sns(_) => MESSAGE_BYTES_MAX,
+            Guard::Otlp(_) if otlp::is_grpc(&head.headers) => GRPC_BYTES_MAX + otlp::PREFIX_BYTES,
             _ => BODY_BYTES_MAX,
         };
         let length = length(&head.headers).unwrap_or(longest);
@@ -144,18 +164,24 @@ impl Service {
         let mut place = self.place(length)?;
         let body = to_bytes(body, longest).await;
         let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        // How long a message of gRPC is was not known before.
+        drop(place.split(length.saturating_sub(body.len())));
         if matches!(self.guard, Guard::EventGrid(_))
             && let Some(answer) = event_grid::handshake(&head.headers, &body)?
         {
             return Ok(Answer::Handshake(answer));
         }
+        let body = match export {
+            Some(export) => export.message(body)?,
+            None => body,
+        };
         let Some(body) = self.open(body).await? else { return Ok(Answer::Taken) };
         let (body, room) = self.unpack(body).await?;
         room.into_iter().for_each(|room| place.merge(room));
-        let decoded = decode(self.name.clone(), body).await;
+        let decoded = decode(self.name.clone(), body, export).await;
         let receipt = self.feed.hand(decoded, Vec::new(), Some(place));
         receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        Ok(Answer::Taken)
+        Ok(export.map_or(Answer::Taken, Answer::Exported))
     }
 
     fn refuse(&self, status: StatusCode) -> StatusCode {
@@ -202,8 +228,14 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Decodes beside the threads that wait on sockets.
-async fn decode(name: String, body: Bytes) -> Decoded {
-    let decoded = tokio::task::spawn_blocking(move || api_log::decode(&name, &body)).await;
+async fn decode(name: String, body: Bytes, export: Option<Export>) -> Decoded {
+    let decoded = tokio::task::spawn_blocking(move || match export {
+        None => api_log::decode(&name, &body),
+        Some(Export { signal, encoding, .. }) => {
+            clew_decode::otlp::decode(&name, signal, encoding, &body)
+        }
+    });
+    let decoded = decoded.await;
     // A decoder does not panic; where it were to, its request is not answered 200 for nothing.
     decoded.unwrap_or_default()
 }

@@ -26,8 +26,12 @@ pub(crate) const CONNECTIONS_MAX: usize = 128;
 /// How long a handshake may take.
 const HANDSHAKE_SPAN: Duration = Duration::from_secs(10);
 
-/// Reads certificate chain and key.
-pub(super) fn config(name: &str, cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, StartError> {
+/// Reads certificate chain and key; `protocols` are offered, the best first.
+pub(super) fn config(
+    name: &str,
+    (cert, key): (&Path, &Path),
+    protocols: &[&[u8]],
+) -> Result<Arc<ServerConfig>, StartError> {
     let content = |path: &Path, expected| StartError::Content {
         name: name.to_owned(),
         path: path.to_owned(),
@@ -42,7 +46,7 @@ pub(super) fn config(name: &str, cert: &Path, key: &Path) -> Result<Arc<ServerCo
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
         .map_err(|_| content(key, "key that fits the certificate"))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 
