@@ -4,6 +4,7 @@
 //! folder, so that a principal stays the same from one run to the next, and whoever gets at stories
 //! and tapes cannot try passwords and short keys without it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
@@ -13,8 +14,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use clew_decode::http::Settings;
+use clew_engine::Engine;
 use clew_sensor::Sensor;
 use clew_sensor::tls::Selector;
+use clew_server::RequestFigures;
 
 use crate::live;
 
@@ -58,6 +61,51 @@ impl RequestArgs {
             eprintln!("TLS is not looked into: {}", live::chain(&error));
         }
     }
+}
+
+/// What was read of requests until now, and learned from them.
+pub(crate) fn figures(sensor: Option<&Sensor>, engine: &Engine) -> RequestFigures {
+    let apis = engine.apis().counts();
+    let mut figures = RequestFigures {
+        apis: BTreeMap::from([
+            ("api", apis.apis as u64),
+            ("endpoint", apis.endpoints as u64),
+            ("principal", apis.principals as u64),
+            ("place", apis.places as u64),
+        ]),
+        api_findings_suppressed: apis.suppressed,
+        ..RequestFigures::default()
+    };
+    let Some(sensor) = sensor else { return figures };
+    let read = sensor.http_counts();
+    figures.read = BTreeMap::from([
+        ("request", read.requests),
+        ("statement", read.statements),
+        ("response", read.responses),
+        ("unanswered", read.unanswered),
+        ("unasked", read.unasked),
+        ("gap", read.gaps),
+        ("repeated", read.repeated),
+        ("not_http", read.not_http),
+        ("idle", read.idle),
+        ("dropped", read.dropped),
+    ]);
+    figures.sockets_judged = sensor.judged_sockets();
+    if let Some(tls) = sensor.tls() {
+        figures.tls = BTreeMap::from([
+            ("process", tls.processes as u64),
+            ("file", tls.attached.len() as u64),
+            ("use_of_file", tls.attached.iter().map(|(_, users)| *users as u64).sum()),
+            ("blind_file", tls.blind_spots.len() as u64),
+        ]);
+        figures.tls_refused = BTreeMap::from([
+            ("process", tls.counts.processes_refused),
+            ("file", tls.counts.files_refused),
+            ("container", tls.counts.containers_refused),
+            ("news", tls.counts.news_missed),
+        ]);
+    }
+    figures
 }
 
 /// A network as `10.0.0.0/8`, or one address.

@@ -351,6 +351,8 @@ impl Watch {
             return Ok(());
         }
         self.count_quieted(source);
+        let sensor = if let Source::Sensor(sensor) = source { Some(&**sensor) } else { None };
+        self.metrics.requests = requests::figures(sensor, &self.engine);
         let counts = self.engine.counts();
         let stories = self.engine.stories().counts();
         self.figures.shown = Instant::now();

@@ -166,6 +166,7 @@ impl Context {
         self.events += 1;
         self.requests.observe(event);
         match (&event.kind, &event.actor) {
+            (EventKind::NodeStarted(started), _) if started.goes_on() => {}
             (EventKind::NodeStarted(started), _) => self.start(started, event.time),
             (EventKind::Forked(forked), Some(actor)) => {
                 self.processes.fork(actor, forked, event.time);

@@ -94,6 +94,8 @@ pub(crate) struct Requests {
     handlers: Bounded<ProcessKey, Handler>,
     /// Requests that watched processes sent and that are not answered yet, by their connection.
     asked: Bounded<Ends, EventId>,
+    /// Requests that came in, by the ids of their traces; of several the one that began the trace.
+    traces: Bounded<Text, EventId>,
     /// Answered by the last event, which is still seen with it.
     answered: Option<EventId>,
     dropped: u64,
@@ -111,6 +113,7 @@ impl Requests {
             exchanges: Exchanges::new(requests_max),
             handlers: Bounded::new(HANDLERS_MAX.min(requests_max)),
             asked: Bounded::new(requests_max),
+            traces: Bounded::new(requests_max),
             answered: None,
             dropped: 0,
         }
@@ -143,12 +146,14 @@ impl Requests {
         }
         match (&event.kind, &event.actor) {
             (EventKind::Http(http), Some(actor)) => self.exchange(event, actor, http),
+            (EventKind::Http(http), None) => self.told(event, http),
             (EventKind::Forked(forked), Some(actor)) => self.fork(actor, forked, event.time),
             (EventKind::Executed(_), Some(actor)) => self.execute(&actor.process),
             (EventKind::Exited(exited), Some(actor)) if exited.is_thread => {
                 self.exit_thread(&actor.process, actor.tid);
             }
             (EventKind::Exited(_), Some(actor)) => self.exit(&actor.process),
+            (EventKind::NodeStarted(started), _) if started.goes_on() => {}
             (EventKind::NodeStarted(started), _) => self.restart(started.boot),
             _ => {}
         }
@@ -156,17 +161,56 @@ impl Requests {
 
     /// A request was read or sent, or a response.
     fn exchange(&mut self, event: &Event, actor: &Actor, http: &HttpEvent) {
-        let life = u64::try_from(REQUEST_LIFE.as_nanos()).unwrap_or(u64::MAX);
-        let oldest = TimestampNs::from_unix_ns(event.time.unix_ns().saturating_sub(life));
-        while let Some(overdue) = self.exchanges.overdue(oldest) {
-            self.close(overdue);
-        }
+        self.close_overdue(event.time);
         match &http.response {
             Some(_) => self.answer(http.exchange, actor, event.time),
             None if self.exchanges.get(http.exchange).is_some() => {}
             None if http.is_inbound => self.read(event, actor, http),
             None => self.send(event, actor, http),
         }
+    }
+
+    /// An application told of a request itself, and no thread is known: what else it tells of the
+    /// same trace is the effect.
+    fn told(&mut self, event: &Event, http: &HttpEvent) {
+        self.close_overdue(event.time);
+        let nobody = Actor::default();
+        if http.response.is_some() {
+            return self.answer(http.exchange, &nobody, event.time);
+        }
+        let causes = self.firsts(&self.traced(&http.request.trace));
+        let is_known = self.exchanges.get(http.exchange).is_some();
+        if is_known || !http.is_inbound && causes.is_empty() {
+            return;
+        }
+        let exchange = Exchange::new((&nobody, event.time), http, causes);
+        self.exchanges.insert(http.exchange, exchange);
+        self.note_trace(http);
+        self.make_room();
+    }
+
+    /// Requests without a response do not stay for ever.
+    fn close_overdue(&mut self, now: TimestampNs) {
+        let life = u64::try_from(REQUEST_LIFE.as_nanos()).unwrap_or(u64::MAX);
+        let oldest = TimestampNs::from_unix_ns(now.unix_ns().saturating_sub(life));
+        while let Some(overdue) = self.exchanges.overdue(oldest) {
+            self.close(overdue);
+        }
+    }
+
+    fn note_trace(&mut self, http: &HttpEvent) {
+        if let Some(id) = trace(&http.request.trace).filter(|_| http.is_inbound) {
+            let id = Text::from(id);
+            if self.traces.get(&id).is_none() {
+                self.traces.insert(id, http.exchange, Standing::Live);
+            }
+        }
+    }
+
+    /// The request in flight with that trace, which proves that it is the cause.
+    fn traced(&self, parent: &Text) -> Vec<Share> {
+        let exchange = trace(parent).and_then(|id| self.traces.get(&Text::from(id)));
+        exchange.map(|&exchange| Share { exchange, millionths: WHOLE }).into_iter().collect()
     }
 
     /// A process or thread was made: it acts for what its maker acts for.
@@ -215,29 +259,32 @@ impl Requests {
 
     /// Adds the requests that may be the cause of an event, in the order in which they were read.
     pub(crate) fn causes(&self, event: &Event, causes: &mut Vec<Cause>) {
-        let shares = match (&event.kind, &event.actor) {
-            (EventKind::Http(http), _) if http.is_inbound => return,
-            (EventKind::Http(http), _) => {
-                self.exchanges.get(http.exchange).map_or_else(Vec::new, |it| it.causes.clone())
-            }
-            (_, Some(actor)) => self.shares(actor, event.time),
-            (_, None) => return,
-        };
+        let is_inbound = matches!(&event.kind, EventKind::Http(http) if http.is_inbound);
+        let shares = if is_inbound { Vec::new() } else { self.because(event) };
         causes.extend(shares.into_iter().filter_map(|share| self.cause(share)));
     }
 
     /// The request because of which an event most likely came to be; of one that came in, itself.
     pub(crate) fn likeliest<'a>(&'a self, event: &'a Event) -> Option<Likeliest<'a>> {
-        match (&event.kind, &event.actor) {
-            (EventKind::Http(http), _) if http.is_inbound => {
+        match &event.kind {
+            EventKind::Http(http) if http.is_inbound => {
                 let probability = 1.0;
                 Some(Likeliest { exchange: http.exchange, request: &http.request, probability })
             }
+            _ => self.likeliest_of(&self.because(event)),
+        }
+    }
+
+    /// Because of which requests something was done: by the thread that did it, or by the trace
+    /// that tells it.
+    fn because(&self, event: &Event) -> Vec<Share> {
+        match (&event.kind, &event.actor) {
             (EventKind::Http(http), _) => {
-                self.likeliest_of(&self.exchanges.get(http.exchange)?.causes)
+                self.exchanges.get(http.exchange).map_or_else(Vec::new, |it| it.causes.clone())
             }
-            (_, Some(actor)) => self.likeliest_of(&self.shares(actor, event.time)),
-            (_, None) => None,
+            (_, Some(actor)) => self.shares(actor, event.time),
+            (EventKind::Query(query), None) => self.traced(&query.trace),
+            (_, None) => Vec::new(),
         }
     }
 
@@ -290,6 +337,7 @@ impl Requests {
         let causes = self.sender(http).map_or_else(Vec::new, |sent| sent.causes.clone());
         let exchange = Exchange::new((actor, event.time), http, causes);
         self.exchanges.insert(http.exchange, exchange);
+        self.note_trace(http);
         if self.handlers.get(&actor.process).is_none() {
             self.put(actor.process, Handler::default(), Standing::Live);
         }
@@ -397,6 +445,11 @@ impl Requests {
             && self.asked.get(&ends) == Some(&id)
         {
             self.asked.remove(&ends);
+        }
+        if let Some(of_trace) = trace(&exchange.request.trace).map(Text::from)
+            && self.traces.get(&of_trace) == Some(&id)
+        {
+            self.traces.remove(&of_trace);
         }
         self.dropped += self.exchanges.close(id);
     }

@@ -57,7 +57,8 @@ pub struct NodeStarted {
     pub hostname: Text,
     /// `uname -r`.
     pub kernel: Text,
-    /// Moment of boot, nanoseconds since the epoch: kernel times are since boot.
+    /// Moment of boot, nanoseconds since the epoch: kernel times are since boot. Or
+    /// [`NodeStarted::GOES_ON`].
     pub boot_unix_ns: u64,
     /// What loaded, such as `T0` and `T0s`.
     pub tiers: Vec<String>,
@@ -65,6 +66,18 @@ pub struct NodeStarted {
     pub addresses: Vec<IpAddr>,
     /// What this machine's sensor cannot see, in whole sentences; told in every story.
     pub blind_spots: Vec<String>,
+}
+
+impl NodeStarted {
+    /// Instead of the moment of boot, where the sensor goes on and only tells anew what it cannot
+    /// see: tapes have the same form as before.
+    pub const GOES_ON: u64 = u64::MAX;
+
+    /// True where nothing began: the sensor goes on, and tells anew what it cannot see.
+    #[must_use]
+    pub const fn goes_on(&self) -> bool {
+        self.boot_unix_ns == Self::GOES_ON
+    }
 }
 
 /// Where events were lost.

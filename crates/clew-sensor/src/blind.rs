@@ -4,6 +4,7 @@
 //! so they name what is not seen, and not merely what is missing.
 
 use crate::tier::T0s;
+use crate::tls;
 
 /// What no kernel lets these tiers see, beside what the tiers say of themselves.
 const LIMITS: [&str; 4] = [
@@ -88,6 +89,32 @@ pub(crate) const OF_TLS: &str = "\
     without names of functions (rustls among them), of Java, .NET and NSS, not what \
     `SSL_sendfile` and BIO filters of OpenSSL move, and not the first milliseconds of a program.";
 
+/// What stories have to say where no workload was selected.
+const TLS_UNSELECTED: &str =
+    "What programs send and receive by TLS is not read: no workload was selected for it.";
+
+/// Files of selected workloads that are named; of further ones the number is told.
+const TLS_FILES_MAX: usize = 16;
+
+/// What stories have to say of TLS, where it is looked into or not.
+pub(crate) fn of_tls(status: Option<tls::Status>) -> Vec<String> {
+    let Some(status) = status else { return vec![TLS_UNSELECTED.to_owned()] };
+    let mut sentences = status.blind_spots;
+    let more = sentences.len().saturating_sub(TLS_FILES_MAX);
+    sentences.truncate(TLS_FILES_MAX);
+    if 0 < more {
+        sentences.push(format!("What {more} more files send and receive by TLS is not seen."));
+    }
+    let tls::Counts { processes_refused, files_refused, containers_refused, .. } = status.counts;
+    if 0 < processes_refused + files_refused + containers_refused {
+        sentences.push(
+            "What some selected programs send and receive by TLS is not seen: there are too many."
+                .to_owned(),
+        );
+    }
+    sentences
+}
+
 /// What the doctor says of names.
 pub(crate) fn of_names(refusal: Option<&libbpf_rs::Error>) -> String {
     refusal.map_or_else(
@@ -144,5 +171,16 @@ mod tests {
         let error = libbpf_rs::Error::from(std::io::Error::other("no"));
         assert!(of_requests(Some(&error)).contains("that do it (no)"));
         assert!(of_requests(None).contains("sendfile"));
+    }
+
+    #[test]
+    fn stories_name_what_is_not_seen_of_tls_up_to_a_bound() {
+        assert_eq!(of_tls(None), [TLS_UNSELECTED]);
+        assert!(of_tls(Some(tls::Status::default())).is_empty());
+        let blind_spots = (0..=TLS_FILES_MAX).map(|file| format!("File {file}.")).collect();
+        let counts = tls::Counts { files_refused: 1, ..tls::Counts::default() };
+        let told = of_tls(Some(tls::Status { blind_spots, counts, ..tls::Status::default() }));
+        assert_eq!(told.len(), TLS_FILES_MAX + 2);
+        assert_eq!(told[TLS_FILES_MAX], "What 1 more files send and receive by TLS is not seen.");
     }
 }

@@ -149,7 +149,15 @@ pub struct Sensor {
     dns: Option<Dns>,
     http: Option<Http>,
     tls: Option<Tls>,
+    sight: Sight,
     quiet: Option<Quiet>,
+}
+
+/// What was told of the machine, to be told anew when what is not seen of TLS changes.
+#[derive(Debug)]
+struct Sight {
+    node: NodeStarted,
+    tls: Vec<String>,
 }
 
 /// Numbers events that no CPU numbered.
@@ -240,6 +248,7 @@ impl Sensor {
             dns,
             http,
             tls: None,
+            sight: Sight { node: node.clone(), tls: Vec::new() },
             quiet,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
@@ -423,6 +432,22 @@ impl Sensor {
         }
     }
 
+    /// Tells anew what cannot be seen, where that of TLS is another than before.
+    fn add_blindness(&mut self, now: TimestampNs, events: &mut Vec<Event>) {
+        if self.http.is_none() {
+            return;
+        }
+        let sentences = blind::of_tls(self.tls());
+        if sentences == self.sight.tls {
+            return;
+        }
+        self.sight.tls.clone_from(&sentences);
+        let mut node = self.sight.node.clone();
+        node.boot_unix_ns = NodeStarted::GOES_ON;
+        node.blind_spots.extend(sentences);
+        events.push(unnumbered(&mut self.numbers, now, EventKind::NodeStarted(Box::new(node))));
+    }
+
     fn add_losses(&mut self, events: &mut Vec<Event>) {
         let now_ns = self.clock.boot_ns();
         if now_ns.saturating_sub(self.losses_told_ns) < LOSSES_SPAN_NS {
@@ -433,6 +458,7 @@ impl Sensor {
         for lost in self.losses.since_last(self.rings.malformed()) {
             events.push(unnumbered(&mut self.numbers, now, EventKind::Lost(lost)));
         }
+        self.add_blindness(now, events);
         let dropped = self.runtimes.as_ref().map_or(0, |runtimes| runtimes.counts().dropped);
         if dropped > self.runtimes_lost_told {
             let lost = Lost {

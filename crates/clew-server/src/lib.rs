@@ -20,7 +20,7 @@ pub mod settings;
 pub mod update;
 
 pub use error::ServerError;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, RequestFigures};
 pub use server::{Publisher, Server, ServerHandle};
 pub use settings::{Exposure, Settings};
 pub use update::{FindingSummary, RuleFigures, Status, Update};

@@ -14,10 +14,12 @@ use clew_notify::OutputFigures;
 
 mod exposition;
 mod process;
+mod requests;
 mod sources;
 
 pub(crate) use exposition::CONTENT_TYPE;
 use exposition::{Exposition, Kind};
+pub use requests::RequestFigures;
 
 /// Label sets of one figure.
 pub const SERIES_MAX: usize = 2048;
@@ -48,6 +50,8 @@ pub struct Metrics {
     pub outputs: Vec<OutputFigures>,
     /// How each source beside the sensor stands.
     pub sources: Vec<SourceFigures>,
+    /// What was read of requests, and learned from them.
+    pub requests: RequestFigures,
 }
 
 /// Where events were lost, and which.
@@ -109,6 +113,7 @@ impl Metrics {
         self.write_batches(&mut page);
         self.write_outputs(&mut page);
         sources::write(&mut page, &self.sources);
+        requests::write(&mut page, &self.requests);
         process::write(&mut page);
         page.into_text()
     }

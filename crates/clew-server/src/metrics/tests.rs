@@ -58,7 +58,7 @@ fn an_event_is_counted_by_its_kind() {
 
 #[test]
 fn the_last_kind_has_the_last_index() {
-    assert_eq!(kind_index(&EventKind::ExecFailed(Box::default())), KINDS.len() - 1);
+    assert_eq!(kind_index(&EventKind::Query(Box::default())), KINDS.len() - 1);
     assert_eq!(
         KINDS[kind_index(&EventKind::Forked(clew_event::process::Forked::default()))],
         "forked"
@@ -104,6 +104,26 @@ fn what_the_kernel_kept_back_is_told_by_record() {
     let mut metrics = Metrics::default();
     metrics.quieted.insert("file", 7);
     assert_eq!(samples(&metrics, "clew_events_quieted_total"), ["{record=\"file\"} 7"]);
+}
+
+#[test]
+fn what_was_read_of_requests_and_learned_of_apis_is_told() {
+    let requests = RequestFigures {
+        read: [("gap", 2), ("request", 9)].into(),
+        sockets_judged: 5,
+        tls_refused: [("file", 1)].into(),
+        apis: [("endpoint", 4)].into(),
+        api_findings_suppressed: 3,
+        ..RequestFigures::default()
+    };
+    let metrics = Metrics { requests, ..Metrics::default() };
+    let check = |name: &str, expected: &[&str]| assert_eq!(samples(&metrics, name), expected);
+    check("clew_http_read_total", &["{what=\"gap\"} 2", "{what=\"request\"} 9"]);
+    check("clew_http_sockets_judged_total", &[" 5"]);
+    check("clew_tls_watched", &[]);
+    check("clew_tls_refused_total", &["{what=\"file\"} 1"]);
+    check("clew_apis_known", &["{what=\"endpoint\"} 4"]);
+    check("clew_api_findings_suppressed_total", &[" 3"]);
 }
 
 #[test]
