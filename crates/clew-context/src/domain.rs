@@ -5,7 +5,7 @@
 //! container sees names that it was told itself and those of its machine, never those of another
 //! container; an answer of which it is not known who asked names nothing. In Kubernetes clients of
 //! the API server ask no name server, but read its address from their environment: that counts as
-//! an answer.
+//! an answer. Where the table is full, whoever has most names in it gives one up.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use clew_event::socket::DnsEvent;
 use clew_event::{BootId, ContainerId, Text, TimestampNs};
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::{Bounded, Standing};
+use crate::fair::Fair;
 
 /// Names that one address is kept with; the one told longest ago goes for a new one.
 pub(crate) const NAMES_PER_ADDRESS_MAX: usize = 8;
@@ -29,7 +29,7 @@ const SERVICE_VARIABLE: &[u8] = b"KUBERNETES_SERVICE_HOST=";
 const SERVICE_NAME: &str = "kubernetes.default.svc.cluster.local";
 
 /// Who was told a name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Scope {
     pub(crate) boot: BootId,
     /// `None` for the machine itself.
@@ -46,13 +46,13 @@ struct Name {
 /// The names of each address, the latest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Domains {
-    table: Bounded<(Scope, IpAddr), Vec<Name>>,
+    table: Fair<Scope, IpAddr, Vec<Name>>,
     names_dropped: u64,
 }
 
 impl Domains {
     pub(crate) fn new(max: usize) -> Self {
-        Self { table: Bounded::new(max), names_dropped: 0 }
+        Self { table: Fair::new(max), names_dropped: 0 }
     }
 
     /// Names that `scope` knows the address by at `now`; those of its machine where it knows none.
@@ -102,14 +102,14 @@ impl Domains {
 
     fn put(&mut self, scope: &Scope, address: IpAddr, name: Name) {
         let key = (scope.clone(), address.to_canonical());
-        let mut names = self.table.get_mut(&key).map(std::mem::take).unwrap_or_default();
+        let mut names = self.table.remove(&key).unwrap_or_default();
         names.retain(|known| known.name != name.name);
         names.insert(0, name);
         if NAMES_PER_ADDRESS_MAX < names.len() {
             names.pop();
             self.names_dropped = self.names_dropped.saturating_add(1);
         }
-        self.table.insert(key, names, Standing::Live);
+        self.table.insert(key, names);
     }
 }
 
@@ -171,6 +171,20 @@ mod tests {
         assert_eq!((kept.len(), kept[0].as_str()), (NAMES_PER_ADDRESS_MAX, "n8"));
         assert!(!kept.contains(&"n0".to_owned()));
         assert_eq!((domains.len(), domains.evicted()), (1, 1));
+    }
+
+    #[test]
+    fn a_container_with_many_names_takes_none_of_its_neighbours() {
+        let mut domains = Domains::new(4);
+        let now = TimestampNs::from_unix_ns(0);
+        domains.observe(&scope(Some("a")), &answer("a.example", 1), now);
+        for number in 0..100_u8 {
+            let addresses = vec![[198, 51, 100, number].into()];
+            let message = DnsEvent { addresses, ..answer("flood.example", 1) };
+            domains.observe(&scope(Some("b")), &message, now);
+        }
+        assert_eq!(names(&domains, scope(Some("a")), 0), ["a.example"]);
+        assert_eq!((domains.len(), domains.evicted()), (4, 97));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! line, the container's image, the user's name. [`Context::observe`] keeps what later events need,
 //! [`Context::view`] shows one event through it, under the names that rules use.
 //!
-//! Reading order: [`context`] (what is kept and how long), `bounded` (the one table type, with the
-//! order in which entries are given up), `process`, `processes`, `cgroup`, `container`, `domain`,
+//! Reading order: [`context`] (what is kept and how long), `bounded` (the usual table, with the
+//! order in which entries are given up) and `fair`, `process`, `processes`, `cgroup`, `container`, `domain`,
 //! [`identity`], [`requests`], then [`view`], `fields/` (one file a family), `argument`, `names` and `subject`.
 //!
 //! Invariant: whatever the sequence of events, every table holds at most its [`Limits`], and each
@@ -20,6 +20,7 @@ mod container;
 pub mod context;
 mod domain;
 mod factors;
+mod fair;
 mod fields;
 mod glob;
 pub mod identity;
