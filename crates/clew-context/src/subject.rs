@@ -312,7 +312,7 @@ mod tests {
                 ),
                 file: "",
                 peer: "203.0.113.9:443",
-                request: self.context.requests.facts(self.event).map(Box::new),
+                request: None,
             }
         "#]]
         .assert_debug_eq(&subject);
