@@ -59,7 +59,7 @@ impl Attacks {
         }
         let mut hits = Hits::new();
         // A log tells an exchange when it is over, and once.
-        let is_late = matches!(event.seen_by, HttpSource::Log | HttpSource::Span);
+        let is_late = event.seen_by == HttpSource::Log;
         if event.response.is_none() || is_late {
             self.request(&event.request, &mut hits);
         }

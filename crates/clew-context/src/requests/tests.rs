@@ -305,6 +305,57 @@ fn a_sent_request_is_of_the_one_whose_trace_it_carries() {
 }
 
 #[test]
+fn what_spans_tell_is_of_the_request_whose_trace_they_carry() {
+    use clew_event::query::QueryEvent;
+
+    let trace = |id: char, span: char| -> Text {
+        let [id, span] = [(id, 32), (span, 16)].map(|(digit, n)| digit.to_string().repeat(n));
+        format!("00-{id}-{span}-01").into()
+    };
+    let span = |it: &mut Stream, trace: Text, is_inbound: bool, ms: u32| {
+        let request = Arc::new(HttpRequest { trace, ..HttpRequest::default() });
+        let http = HttpEvent { is_inbound, request, ..HttpEvent::default() };
+        it.tell(event(None, EventType::HttpRequest, EventKind::Http(Box::new(http))), 0, ms)
+    };
+    let query = |it: &mut Stream, trace: Text, ms: u32| {
+        let query = EventKind::Query(Box::new(QueryEvent { trace, ..QueryEvent::default() }));
+        let told = it.tell(event(None, EventType::DbQuery, query), 0, ms);
+        thousandths(&it.causes(&told))
+    };
+    let mut it = Stream::new();
+    let a = span(&mut it, trace('a', '1'), true, 0).id;
+    let b = span(&mut it, trace('b', '1'), true, 1).id;
+    assert_eq!(query(&mut it, trace('a', '2'), 2), [(a, 1000)]);
+    assert_eq!(query(&mut it, trace('b', '2'), 2), [(b, 1000)]);
+    assert_eq!(query(&mut it, trace('c', '2'), 2), []);
+    assert_eq!(query(&mut it, trace('0', '2'), 2), [], "no trace");
+    let sent = span(&mut it, trace('a', '3'), false, 3);
+    assert_eq!(thousandths(&it.causes(&sent)), [(a, 1000)]);
+    let inner = span(&mut it, trace('a', '4'), true, 4).id;
+    assert_eq!(query(&mut it, trace('a', '5'), 5), [(a, 1000)], "the first of the trace");
+    for exchange in [inner, sent.id, a, b] {
+        let response = Some(Box::new(HttpResponse::default()));
+        let http = HttpEvent { exchange, response, is_inbound: true, ..HttpEvent::default() };
+        it.tell(event(None, EventType::HttpResponse, EventKind::Http(Box::new(http))), 0, 6);
+    }
+    assert_eq!(query(&mut it, trace('a', '2'), 7), []);
+    assert_eq!((it.context.counts().requests, it.context.counts().requests_held), (0, 0));
+}
+
+#[test]
+fn a_span_of_a_database_is_of_the_request_that_was_seen_on_a_socket() {
+    use clew_event::query::QueryEvent;
+
+    let mut it = Stream::new();
+    let trace = Text::from(format!("00-{}-00f067aa0ba902b7-01", "a".repeat(32)));
+    let request = Arc::new(HttpRequest { trace: trace.clone(), ..HttpRequest::default() });
+    let a = it.http((10, 10), HttpEvent { is_inbound: true, request, ..<_>::default() }, 0);
+    let query = EventKind::Query(Box::new(QueryEvent { trace, ..QueryEvent::default() }));
+    let told = it.tell(event(None, EventType::DbQuery, query), 0, 1);
+    assert_eq!(thousandths(&it.causes(&told)), [(a, 1000)]);
+}
+
+#[test]
 fn a_credential_that_a_process_was_handed_is_of_that_process() {
     use clew_event::http::IssuedCredential;
 
