@@ -22,6 +22,7 @@ const DEFAULT_RULES: &[(&str, &str)] = &[
     ("rules/discovery.yaml", include_str!("../../../rules/discovery.yaml")),
     ("rules/execution.yaml", include_str!("../../../rules/execution.yaml")),
     ("rules/gcp.yaml", include_str!("../../../rules/gcp.yaml")),
+    ("rules/http.yaml", include_str!("../../../rules/http.yaml")),
     ("rules/impact.yaml", include_str!("../../../rules/impact.yaml")),
     ("rules/initial_access.yaml", include_str!("../../../rules/initial_access.yaml")),
     ("rules/kubernetes.yaml", include_str!("../../../rules/kubernetes.yaml")),

@@ -469,6 +469,7 @@ fields! {
     HttpStatus "http.status" Unsigned One None "Status of a response.",
     HttpVersion "http.version" Text One None "`1.0`, `1.1`, `2` or `3`.",
     HttpClient "http.client" Ip One None "Who asked, seen through trusted proxies.",
+    HttpClientNet "http.client.net" Net One None "Who asked, compared with networks.",
     HttpUserAgent "http.user_agent" Text One None "Field `User-Agent` of the request.",
     HttpReferer "http.referer" Text One None "Field `Referer` of the request.",
     HttpContentType "http.content_type" Text One None "Field `Content-Type` of the request.",

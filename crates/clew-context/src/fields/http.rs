@@ -39,7 +39,9 @@ fn told<'a>(http: &'a HttpEvent, id: FieldId, of: &FieldArgument) -> FieldValue<
         F::HttpExtension => extension(&request.path),
         F::HttpWords => words(request),
         F::HttpVersion => version(request.version),
-        F::HttpClient => maybe(request.client, |client| FieldValue::One(Scalar::Ip(client))),
+        F::HttpClient | F::HttpClientNet => {
+            maybe(request.client, |client| FieldValue::One(Scalar::Ip(client)))
+        }
         F::HttpUserAgent => maybe(request.header("user-agent"), text),
         F::HttpReferer => maybe(request.header("referer"), text),
         F::HttpContentType => maybe(request.header("content-type"), text),
@@ -213,6 +215,7 @@ mod tests {
         check("http.url", "\"http://shop/a?b=c\"");
         check("http.version", "\"1.1\"");
         check("http.client", "198.51.100.7");
+        check("http.client.net", "198.51.100.7");
         check("http.user_agent", "\"curl\"");
         check("http.request.header[User-Agent]", "\"curl\"");
         check("http.referer", "-");

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use clew_event::http::{
-    HttpEvent, HttpPrincipal, HttpRequest, HttpResponse, HttpVersion, IssuedCredential,
+    HttpEvent, HttpPrincipal, HttpPrincipalKind, HttpRequest, HttpResponse, HttpVersion,
+    IssuedCredential,
 };
 use clew_event::socket::{Endpoints, Transport};
 use clew_event::{EventKind, EventType, Text};
@@ -72,7 +73,9 @@ fn asked(line: &mut Line, client: IpAddr) -> Result<HttpRequest, String> {
     let target = line.need("target")?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let body: Text = line.take("body").unwrap_or_default().into();
-    let principal = line.take("as").map(|name| HttpPrincipal {
+    let principal = line.take("as").map(|name| (name, line.take("basic").is_some()));
+    let principal = principal.map(|(name, is_basic)| HttpPrincipal {
+        kind: if is_basic { HttpPrincipalKind::Basic } else { HttpPrincipalKind::Session },
         hash: name.clone().into(),
         name: name.into(),
         ..HttpPrincipal::default()
