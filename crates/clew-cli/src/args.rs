@@ -9,6 +9,7 @@ use clew_event::Semantics;
 use clew_intake::SourceSpec;
 use clew_notify::OutputSpec;
 
+use crate::api::ApiCommand;
 use crate::identity::IdentityCommand;
 use crate::requests::RequestArgs;
 use crate::rules::RulesCommand;
@@ -35,6 +36,11 @@ pub(crate) enum Command {
     Identity {
         #[command(subcommand)]
         command: IdentityCommand,
+    },
+    /// Say which APIs were learned, and export them.
+    Api {
+        #[command(subcommand)]
+        command: ApiCommand,
     },
     /// Work with rule files.
     Rules {

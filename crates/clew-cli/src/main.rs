@@ -9,6 +9,7 @@
     reason = "this crate is the one place that prints"
 )]
 
+mod api;
 mod args;
 mod doctor;
 mod engine;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Record(args) => record::record(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Api { command } => api::api(&command),
         Command::Identity { command } => identity::identity(&command),
         Command::Rules { command } => rules::rules(&command),
     };
