@@ -78,6 +78,20 @@ fn every_file_of_upstream_loads_and_what_cannot_run_says_why() {
     assert!(100 < runs("syscall"), "{}", runs("syscall"));
 }
 
+/// Rules of web servers and proxies are judged on requests; three are about lines of error logs.
+#[test]
+fn every_rule_of_upstream_about_requests_runs() {
+    let Some((_, loaded)) = upstream() else { return };
+    let (runs, rest): (Vec<_>, Vec<_>) = loaded
+        .facts
+        .iter()
+        .filter(|facts| facts.file.starts_with("web/"))
+        .partition(|facts| facts.status == Status::Runs);
+    let missing: Vec<_> = rest.iter().map(|facts| facts.missing.join(", ")).collect();
+    assert_eq!(missing, ["logsource=apache", "logsource=apache", "logsource=nginx"]);
+    assert_eq!(runs.len(), 42);
+}
+
 #[test]
 fn every_rule_of_upstream_that_runs_can_be_explained() {
     let Some((sources, loaded)) = upstream() else { return };
