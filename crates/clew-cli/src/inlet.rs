@@ -9,6 +9,7 @@ use clew_event::Event;
 use clew_intake::{Ack, Committer, Intake, SourceFigures, SourceSpec};
 
 use crate::print::{self, Form};
+use crate::requests::{RequestArgs, kept_key};
 
 /// Events taken at once, so that the sensor's ring is never left waiting for long.
 const EVENTS_AT_ONCE: usize = 16_384;
@@ -19,12 +20,17 @@ pub(crate) struct Inlet(Option<Intake>);
 
 impl Inlet {
     /// Starts the sources; what was read of them is kept in the folder `state`.
-    pub(crate) fn start(specs: &[SourceSpec], state: &Path) -> Result<(Self, Option<Committer>)> {
+    pub(crate) fn start(
+        specs: &[SourceSpec],
+        requests: &RequestArgs,
+        state: &Path,
+    ) -> Result<(Self, Option<Committer>)> {
         if specs.is_empty() {
             return Ok((Self::default(), None));
         }
+        let http = requests.reading(kept_key(state)?);
         let (intake, committer) =
-            Intake::start(specs.to_vec(), state).context("cannot start the sources")?;
+            Intake::start_with(specs.to_vec(), state, http).context("cannot start the sources")?;
         for SourceFigures { name, address, .. } in intake.monitor().figures() {
             let place = if address.is_empty() { String::new() } else { format!(" at {address}") };
             eprintln!("source: {name}{place}");

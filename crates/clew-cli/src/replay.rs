@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clew_decode::access_log::{self, Lines};
 use clew_decode::api_log::{self, Ordered, Records};
-use clew_decode::scap;
+use clew_decode::{http, scap};
 use clew_engine::{Engine, Output, Settings};
 use clew_event::{Complaint, Event, StoryId, TimestampNs};
 use clew_store::tape::TapeReader;
@@ -101,7 +101,10 @@ fn reader(name: &str, file: File) -> Result<Opened, Complaint> {
         return Ok((Box::new(scap::Reader::new(name, file)), true));
     }
     if file.fill_buf().is_ok_and(access_log::is_access_log) {
-        return Ok((Box::new(Ordered::new(Lines::new(name, file))), true));
+        return Ok((
+            Box::new(Ordered::new(Lines::new(&http::Settings::default(), name, file))),
+            true,
+        ));
     }
     if file.fill_buf().is_ok_and(api_log::is_json) {
         // Whether it is a log is known when its first record was looked at.

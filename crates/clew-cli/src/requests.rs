@@ -48,11 +48,17 @@ pub(crate) struct RequestArgs {
 impl RequestArgs {
     /// The sensor that they ask for, with the key of the principals.
     pub(crate) fn sensor(&self, key: [u8; 32]) -> clew_sensor::Settings {
+        let http = (!self.no_http).then(|| self.reading(key));
+        clew_sensor::Settings { http, ..Default::default() }
+    }
+
+    /// How requests are read, of whatever source.
+    pub(crate) fn reading(&self, key: [u8; 32]) -> Settings {
         let mut http = Settings { key, ..Settings::default() };
         if !self.trusted_proxy.is_empty() {
             http.trusted_proxies.clone_from(&self.trusted_proxy);
         }
-        clew_sensor::Settings { http: (!self.no_http).then_some(http), ..Default::default() }
+        http
     }
 
     /// Looks into the TLS of the selected workloads; where it cannot, the rest is seen all the same.

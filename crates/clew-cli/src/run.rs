@@ -52,7 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let state = state_directory(args.state.as_deref())?;
     let store = Store::open(&state).context("cannot open the store")?;
     let mut source = Source::open(args, &state)?;
-    let (inlet, committer) = Inlet::start(&args.source, &state)?;
+    let (inlet, committer) = Inlet::start(&args.source, &args.requests, &state)?;
     // What tapes left is not the state of this machine.
     let keeps_state = matches!(source, Source::Sensor(_)) || !args.source.is_empty();
     let mut engine = match store.load_snapshot()? {

@@ -30,7 +30,7 @@ use clew_event::socket::Endpoints;
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, TimestampNs};
 
 use crate::api_log::{COMPLAINTS_MAX, Decoded, Source, complaint, foreign_id, is_packed};
-use crate::http::Words;
+use crate::http::{Settings, Words};
 
 pub(crate) use line::{Line, version};
 pub use token::TOKENS_MAX;
@@ -65,9 +65,9 @@ pub fn is_line(line: &[u8]) -> bool {
 
 /// Reads lines that begin at byte `position` of a log; `name` is what complaints call it.
 #[must_use]
-pub fn decode(name: &str, position: u64, bytes: &[u8]) -> Decoded {
+pub fn decode(settings: &Settings, name: &str, position: u64, bytes: &[u8]) -> Decoded {
     let mut decoded = Decoded::default();
-    let lines = Lines { position, ..Lines::new(name, bytes) };
+    let lines = Lines { position, ..Lines::new(settings, name, bytes) };
     for found in lines {
         match found {
             Ok(event) => decoded.events.push(event),
@@ -99,11 +99,11 @@ pub struct Lines<R: Read> {
 
 impl<R: Read> Lines<R> {
     /// Reads a log: plain, or compressed by gzip or zstd; `name` is what complaints call it.
-    pub fn new(name: &str, input: R) -> Self {
+    pub fn new(settings: &Settings, name: &str, input: R) -> Self {
         Self {
             name: name.to_owned(),
             source: Source::new(input),
-            words: Words::default(),
+            words: Words::new(settings),
             text: Vec::new(),
             at: 0,
             is_whole: false,

@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use clew_event::Event;
 
 use crate::api_log::{Decoded, complaint};
-use crate::http::Words;
+use crate::http::{Settings, Words};
 pub use attributes::ATTRIBUTES_MAX;
 use attributes::Attributes;
 
@@ -68,8 +68,14 @@ struct Span<'a> {
 
 /// Reads one body; `name` is what complaints call it.
 #[must_use]
-pub fn decode(name: &str, signal: Signal, encoding: Encoding, body: &[u8]) -> Decoded {
-    let mut found = Found::default();
+pub fn decode(
+    settings: &Settings,
+    name: &str,
+    (signal, encoding): (Signal, Encoding),
+    body: &[u8],
+) -> Decoded {
+    let words = Words::new(settings);
+    let mut found = Found { words, events: Vec::new(), spans: 0, left_out: 0 };
     let read = match encoding {
         Encoding::Protobuf => binary::read(signal, body, &mut found),
         Encoding::Json => json::read(signal, body, &mut found),
@@ -87,7 +93,7 @@ pub fn decode(name: &str, signal: Signal, encoding: Encoding, body: &[u8]) -> De
 }
 
 /// What was found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Found {
     words: Words,
     events: Vec<Event>,

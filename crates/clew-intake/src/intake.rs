@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clew_decode::api_log::Decoded;
+use clew_decode::http;
 use clew_event::{Complaint, Event, EventId, TimestampNs};
 use rustc_hash::FxHashSet;
 use tokio::runtime::{Builder, Runtime};
@@ -114,6 +115,19 @@ impl Intake {
     /// cannot be read, where an address cannot be listened on, or where a file that an option
     /// names cannot be used.
     pub fn start(specs: Vec<SourceSpec>, state: &Path) -> Result<(Self, Committer), StartError> {
+        Self::start_with(specs, state, http::Settings::default())
+    }
+
+    /// The same, where requests that logs and spans tell are read as `http` says.
+    ///
+    /// # Errors
+    /// As [`Intake::start`].
+    pub fn start_with(
+        specs: Vec<SourceSpec>,
+        state: &Path,
+        http: http::Settings,
+    ) -> Result<(Self, Committer), StartError> {
+        let http = Arc::new(http);
         if SOURCES_MAX < specs.len() {
             return Err(StartError::TooMany { given: specs.len(), allowed: SOURCES_MAX });
         }
@@ -162,6 +176,7 @@ impl Intake {
                     Origin::Files(_, content) => content,
                     _ => Content::default(),
                 },
+                http: Arc::clone(&http),
             };
             intake.sources.push((spec.name.as_str().into(), shared));
             intake.threads.push(start(spec, feed, &ledger)?);

@@ -10,6 +10,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use clew_decode::api_log::Decoded;
+use clew_decode::http;
 use clew_event::{Complaint, Event, EventKind};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -57,6 +58,8 @@ pub(crate) struct Feed {
     pub(crate) prover: Option<Arc<Prover>>,
     /// What files hold.
     pub(crate) content: Content,
+    /// How requests are read that logs and spans tell.
+    pub(crate) http: Arc<http::Settings>,
 }
 
 impl fmt::Debug for Feed {

@@ -15,7 +15,7 @@ const ENVOY_JSON: &str = r#"{"start_time":"2026-10-10T13:55:36.5Z","method":"GET
 const ALL: [&str; 8] = [COMBINED, ALB, ENVOY, ISTIO, GATEWAY, GATEWAY_JSON, NGINX_JSON, ENVOY_JSON];
 
 fn http(line: &str) -> (Event, HttpEvent) {
-    let decoded = decode("f", 0, line.as_bytes());
+    let decoded = decode(&Settings::default(), "f", 0, line.as_bytes());
     assert_eq!(decoded.complaints, [], "{line}");
     let event = decoded.events.into_iter().next().expect("an event");
     let EventKind::Http(http) = event.kind.clone() else { panic!("another kind") };
@@ -114,7 +114,7 @@ fn every_form_is_told_from_other_files() {
 #[test]
 fn a_line_that_is_none_costs_itself_alone() {
     let text = format!("{COMBINED}\nnonsense\n\n# a remark\n{COMBINED}\r\n{{\"cut\n{ALB}");
-    let decoded = decode("f", 0, text.as_bytes());
+    let decoded = decode(&Settings::default(), "f", 0, text.as_bytes());
     assert_eq!(decoded.events.len(), 3);
     assert!(decoded.events.is_sorted_by_key(|event| event.time));
     let places: Vec<_> = decoded.complaints.iter().map(|it| it.r#where.as_str()).collect();
@@ -130,12 +130,12 @@ fn a_line_of_line_bytes_max_is_read_and_a_longer_one_passed_over() {
     };
     for length in [LINE_BYTES_MAX + 1, 3 * LINE_BYTES_MAX] {
         let text = line(LINE_BYTES_MAX) + &line(length) + COMBINED;
-        let decoded = decode("f", 0, text.as_bytes());
+        let decoded = decode(&Settings::default(), "f", 0, text.as_bytes());
         assert_eq!((decoded.events.len(), decoded.complaints.len()), (2, 1));
         assert_eq!(decoded.complaints[0].code, "access-log-line-too-long");
         assert_eq!(decoded.complaints[0].r#where, "line 2");
         let last = format!("{}{COMBINED}", line(length).replace('/', " "));
-        let alone = decode("f", 0, last.as_bytes()).events.len();
+        let alone = decode(&Settings::default(), "f", 0, last.as_bytes()).events.len();
         assert_eq!(alone, 1);
     }
 }
@@ -143,7 +143,7 @@ fn a_line_of_line_bytes_max_is_read_and_a_longer_one_passed_over() {
 #[test]
 fn of_complaints_complaints_max_are_told_and_one_that_counts_the_rest() {
     let text = "nonsense\n".repeat(COMPLAINTS_MAX + 5);
-    let complaints = decode("f", 0, text.as_bytes()).complaints;
+    let complaints = decode(&Settings::default(), "f", 0, text.as_bytes()).complaints;
     assert_eq!(complaints.len(), COMPLAINTS_MAX + 1);
     assert_eq!(complaints[COMPLAINTS_MAX].message, "5 further complaints");
 }
@@ -152,8 +152,23 @@ fn of_complaints_complaints_max_are_told_and_one_that_counts_the_rest() {
 fn equal_lines_are_two_events_and_the_same_line_read_again_is_one() {
     let text = format!("{COMBINED}\n{COMBINED}\n");
     let ids = |decoded: Decoded| decoded.events.iter().map(|it| it.id).collect::<Vec<_>>();
-    let whole = ids(decode("f", 0, text.as_bytes()));
+    let whole = ids(decode(&Settings::default(), "f", 0, text.as_bytes()));
     assert_ne!(whole[0], whole[1]);
-    let second = decode("g", COMBINED.len() as u64 + 1, COMBINED.as_bytes());
+    let second = decode(&Settings::default(), "g", COMBINED.len() as u64 + 1, COMBINED.as_bytes());
     assert_eq!(ids(second), whole[1..]);
+}
+
+#[test]
+fn users_and_proxies_are_read_as_the_settings_say() {
+    let settings = Settings { key: [7; 32], trusted_proxies: Vec::new() };
+    let told = |settings: &Settings| {
+        let line = COMBINED.replace("203.0.113.9 -", "10.0.0.9 -");
+        let event = decode(settings, "f", 0, line.as_bytes()).events.remove(0);
+        let EventKind::Http(http) = event.kind else { panic!("another kind") };
+        (http.request.client, http.request.principal.clone().expect("a user").hash)
+    };
+    let (usual, other) = (told(&Settings::default()), told(&settings));
+    assert_eq!(usual.0, "198.51.100.7".parse().ok());
+    assert_eq!(other.0, "10.0.0.9".parse().ok());
+    assert_ne!(usual.1, other.1);
 }

@@ -39,13 +39,11 @@ pub(crate) struct Words {
     names: Names,
 }
 
-impl Default for Words {
-    fn default() -> Self {
-        Self { settings: Settings::default(), names: Names::new() }
-    }
-}
-
 impl Words {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { settings: settings.clone(), names: Names::new() }
+    }
+
     /// The request that is told of.
     pub(crate) fn request(&self, told: &Told<'_>) -> HttpRequest {
         let fields = told.fields.iter().take(FIELDS_MAX);

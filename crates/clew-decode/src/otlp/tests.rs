@@ -52,7 +52,7 @@ fn span(id: u8, kind: u8, pairs: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn traces(body: &[u8]) -> Decoded {
-    decode("f", Signal::Traces, Encoding::Protobuf, body)
+    decode(&Settings::default(), "f", (Signal::Traces, Encoding::Protobuf), body)
 }
 
 fn of(decoded: &Decoded, number: usize) -> &HttpEvent {
@@ -162,7 +162,8 @@ fn json_tells_the_same_events() {
             "07".repeat(8),
             TODAY.iter().map(pair).collect::<Vec<_>>().join(",")
         );
-        let json = decode("f", Signal::Traces, Encoding::Json, text.as_bytes());
+        let json =
+            decode(&Settings::default(), "f", (Signal::Traces, Encoding::Json), text.as_bytes());
         assert_eq!(json, traces(&body(&span(7, 2, TODAY))));
     }
 }
@@ -178,7 +179,9 @@ fn fields_that_are_told_are_starred_as_those_of_sockets_are() {
 
 #[test]
 fn a_log_tells_an_exchange_by_attributes_or_as_a_line_and_nothing_else() {
-    let logs = |record: &[u8]| decode("f", Signal::Logs, Encoding::Protobuf, &body(record));
+    let logs = |record: &[u8]| {
+        decode(&Settings::default(), "f", (Signal::Logs, Encoding::Protobuf), &body(record))
+    };
     let by_attributes = [fixed(1, 9_000), attributes(6, TODAY)].concat();
     let decoded = logs(&by_attributes);
     let http = of(&decoded, 0);
@@ -189,7 +192,7 @@ fn a_log_tells_an_exchange_by_attributes_or_as_a_line_and_nothing_else() {
     assert_eq!(of(&decoded, 0).request.path, "/a".into());
     assert_eq!(logs(&field(5, &field(1, b"started"))), Decoded::default());
     let text = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1","body":{"stringValue":"192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] \"GET /a HTTP/1.1\" 200 1"}}]}]}]}"#;
-    let decoded = decode("f", Signal::Logs, Encoding::Json, text);
+    let decoded = decode(&Settings::default(), "f", (Signal::Logs, Encoding::Json), text);
     assert_eq!(of(&decoded, 0).request.path, "/a".into());
 }
 
@@ -201,7 +204,12 @@ fn what_is_broken_keeps_what_stood_before_it() {
     for length in 0..whole.len() {
         traces(&whole[..length]);
     }
-    let json = decode("f", Signal::Traces, Encoding::Json, b"{\"resourceSpans\":[{");
+    let json = decode(
+        &Settings::default(),
+        "f",
+        (Signal::Traces, Encoding::Json),
+        b"{\"resourceSpans\":[{",
+    );
     assert_eq!(json.complaints[0].code, "otlp-malformed");
 }
 

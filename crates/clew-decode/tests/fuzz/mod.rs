@@ -12,6 +12,7 @@ use std::path::Path;
 
 use clew_decode::access_log::{Lines, is_access_log};
 use clew_decode::api_log::{COMPLAINTS_MAX, Ordered, Records};
+use clew_decode::http::Settings;
 use clew_decode::otlp::{Encoding, SPANS_MAX, Signal};
 use clew_decode::{kernel, scap};
 use clew_event::json::{Json, Value};
@@ -107,7 +108,7 @@ fn api_log(bytes: &[u8]) {
 fn access_log(bytes: &[u8]) {
     let lines = bytes.split(|&byte| byte == b'\n').count();
     let (mut events, mut complaints) = (0, 0);
-    for found in Lines::new("f", bytes) {
+    for found in Lines::new(&Settings::default(), "f", bytes) {
         *(if found.is_ok() { &mut events } else { &mut complaints }) += 1;
     }
     // What is packed has other lines than its bytes.
@@ -119,7 +120,8 @@ fn access_log(bytes: &[u8]) {
 fn otlp(bytes: &[u8]) {
     for signal in [Signal::Traces, Signal::Logs] {
         for encoding in [Encoding::Protobuf, Encoding::Json] {
-            let decoded = clew_decode::otlp::decode("f", signal, encoding, bytes);
+            let decoded =
+                clew_decode::otlp::decode(&Settings::default(), "f", (signal, encoding), bytes);
             assert!(decoded.events.len() <= 2 * SPANS_MAX && decoded.complaints.len() <= 2);
         }
     }

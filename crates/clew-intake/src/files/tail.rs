@@ -257,7 +257,7 @@ impl Tail {
         let name = format!("{}, from byte {}", self.cursor.path, self.cursor.offset);
         let decoded = match feed.content {
             Content::Audit => api_log::decode(&name, bytes),
-            Content::Access => access_log::decode(&name, self.cursor.offset, bytes),
+            Content::Access => access_log::decode(&feed.http, &name, self.cursor.offset, bytes),
         };
         self.move_to(self.cursor.offset + bytes.len() as u64, decoded, key, feed)
     }
@@ -283,7 +283,7 @@ impl Tail {
         let (path, reader) = (&self.cursor.path, self.reader(0));
         let (Ok(last) | Err(last)) = match feed.content {
             Content::Audit => feed.stream(Ordered::new(Records::new(path, reader)))?,
-            Content::Access => feed.stream(Ordered::new(Lines::new(path, reader)))?,
+            Content::Access => feed.stream(Ordered::new(Lines::new(&feed.http, path, reader)))?,
         };
         self.move_to(self.size, last, key, feed)
     }

@@ -178,7 +178,7 @@ impl Service {
         let Some(body) = self.open(body).await? else { return Ok(Answer::Taken) };
         let (body, room) = self.unpack(body).await?;
         room.into_iter().for_each(|room| place.merge(room));
-        let decoded = decode(self.name.clone(), body, export).await;
+        let decoded = self.decode(body, export).await;
         let receipt = self.feed.hand(decoded, Vec::new(), Some(place));
         receipt.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
         Ok(export.map_or(Answer::Taken, Answer::Exported))
@@ -220,22 +220,22 @@ impl Service {
             StatusCode::TOO_MANY_REQUESTS
         })
     }
+
+    /// Decodes beside the threads that wait on sockets.
+    async fn decode(&self, body: Bytes, export: Option<Export>) -> Decoded {
+        let (name, http) = (self.name.clone(), Arc::clone(&self.feed.http));
+        let decoded = tokio::task::spawn_blocking(move || match export {
+            None => api_log::decode(&name, &body),
+            Some(Export { signal, encoding, .. }) => {
+                clew_decode::otlp::decode(&http, &name, (signal, encoding), &body)
+            }
+        });
+        // A decoder does not panic; where it were to, its request is not answered 200 for nothing.
+        decoded.await.unwrap_or_default()
+    }
 }
 
 /// The length of a body, where it is told.
 fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Decodes beside the threads that wait on sockets.
-async fn decode(name: String, body: Bytes, export: Option<Export>) -> Decoded {
-    let decoded = tokio::task::spawn_blocking(move || match export {
-        None => api_log::decode(&name, &body),
-        Some(Export { signal, encoding, .. }) => {
-            clew_decode::otlp::decode(&name, signal, encoding, &body)
-        }
-    });
-    let decoded = decoded.await;
-    // A decoder does not panic; where it were to, its request is not answered 200 for nothing.
-    decoded.unwrap_or_default()
 }
