@@ -525,6 +525,7 @@ fields! {
     IdentityCredentialIsNewAgent "identity.credential.is_new_agent" Bool One None "It was used before, and never by a program of this name.",
     IdentityCredentialIsOutside "identity.credential.is_outside" Bool One None "It is of a pod, task or instance, and used where that was never seen.",
     IdentityCredentialOutside "identity.credential.outside" Text One None "Where that is: `no`, `unknown` (the workload was never seen), `private`, `public`; missing for what is of no workload.",
+    IdentityDeliveryChanged "identity.delivery_changed" Bool One None "The instance got its credential by version 1 of its metadata service, and every one before by version 2.",
     IdentityCredentialRoot "identity.credential.root" Text One None "Where the rights of the caller come from in the end: name of a process, workload, person, …",
     IdentityRootKind "identity.root.kind" Text One None "What that is: `pod`, `instance`, `person`, `service account`, `user`, `role`, `process`, …",
     IdentityLineageDepth "identity.lineage.depth" Unsigned One None "How often rights were handed on from the root to the caller: 0 for a user's own key, 1 for a session, 2 for a session opened from a session.",

@@ -65,6 +65,7 @@ fn taken(id: FieldId) -> Option<Take> {
         F::IdentityCredentialIsNewAgent => Credential(|before| boolean(before.is_new_agent)),
         F::IdentityCredentialIsOutside => Made(|_, judged| boolean(judged.outside.is_some_and(|outside| outside.is_outside()))),
         F::IdentityCredentialOutside => Made(|_, judged| maybe(judged.outside, |outside| outside.name().into())),
+        F::IdentityDeliveryChanged => Made(|_, judged| boolean(judged.is_delivery_changed)),
         F::IdentityCredentialRoot => Made(|view, judged| maybe(root(view, judged), |root| text(&root.name))),
         F::IdentityRootKind => Made(|view, judged| maybe(root(view, judged), |root| root.kind.name().into())),
         F::IdentityLineageDepth => Made(depth),

@@ -1,6 +1,7 @@
 //! What an identity usually does: when, how often, from where, with what, to what. No profile yet:
 //! only what was seen at all, bounded.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use clew_event::TimestampNs;
@@ -36,8 +37,30 @@ pub(crate) struct Habits {
     networks: Sketch,
     agents: Sketch,
     regions: Sketch,
+    /// How an instance got its credentials.
+    #[serde(default)]
+    deliveries: BTreeSet<Delivery>,
     /// Only of whoever lives long enough: a principal, not a credential.
     more: Option<Box<More>>,
+}
+
+/// How an instance got a credential: version 2 of its metadata service asks for a token first,
+/// which who can only make the instance send a request does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Delivery {
+    V1,
+    V2,
+}
+
+impl Delivery {
+    /// As CloudTrail tells it in `userIdentity.sessionContext.ec2RoleDelivery`.
+    pub(super) fn of(call: &ApiCall) -> Option<Self> {
+        let told = ["userIdentity", "sessionContext", "ec2RoleDelivery"];
+        let json = call.json()?;
+        let told = json.at(&told)?;
+        let versions = [("1.0", Self::V1), ("2.0", Self::V2)];
+        versions.into_iter().find(|(name, _)| told.is(name)).map(|(_, version)| version)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +184,13 @@ impl Habits {
 
     pub(super) fn has_networks(&self) -> bool {
         !self.networks.is_empty()
+    }
+
+    /// True where a credential came by version 1, and all before by version 2.
+    pub(super) fn deliver(&mut self, delivery: Delivery) -> bool {
+        let is_changed = delivery == Delivery::V1 && self.deliveries == [Delivery::V2].into();
+        self.deliveries.insert(delivery);
+        is_changed
     }
 
     pub(super) fn before(&self, call: &Traits) -> Before {
@@ -314,6 +344,18 @@ mod tests {
         assert_ne!(network("10.1.2.3"), network("10.1.3.3"));
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn a_delivery_by_version_1_is_a_change_once_and_only_after_version_2() {
+        let check = |told: &[Delivery], changed: &[bool]| {
+            let mut habits = Habits::default();
+            let found: Vec<_> = told.iter().map(|it| habits.deliver(*it)).collect();
+            assert_eq!(found, changed);
+        };
+        use Delivery::{V1, V2};
+        check(&[V2, V2, V1, V1, V2, V1], &[false, false, true, false, false, false]);
+        check(&[V1, V2, V1], &[false; 3]);
     }
 
     #[test]

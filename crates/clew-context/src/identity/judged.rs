@@ -9,7 +9,7 @@ use clew_event::{EventId, TimestampNs};
 use super::Identities;
 use super::binding::Relation;
 use super::claims::{Caller, Witness};
-use super::habits::{Before, Habits, Traits};
+use super::habits::{Before, Delivery, Habits, Traits};
 use super::key::{Identity, IdentityKind};
 
 /// Most credentials of one workload that are asked where they were used; an instance gets about
@@ -56,6 +56,8 @@ pub(crate) struct Judged {
     pub of_account: Before,
     /// `None` where the credential is of no workload.
     pub outside: Option<Outside>,
+    /// The instance got its credential in the old way, and all before in the new one.
+    pub is_delivery_changed: bool,
 }
 
 impl Identities {
@@ -70,7 +72,7 @@ impl Identities {
             let habits = of.as_ref().and_then(|of| self.graph.get(of)?.habits.as_deref());
             habits.map_or_else(Before::default, |habits| habits.before(&traits))
         };
-        let judged = Judged {
+        let mut judged = Judged {
             event: witness.event,
             of_principal: before(&principal),
             of_credential: before(&caller.credential),
@@ -82,11 +84,24 @@ impl Identities {
             credential: caller.credential.clone(),
             principal,
             workload,
+            is_delivery_changed: false,
         };
+        let workload = judged.workload.as_ref();
+        judged.is_delivery_changed = self.deliver(call, workload, witness.time);
         self.record(&judged.credential, Habits::default, &traits, witness);
         self.record(&judged.principal, Habits::of_principal, &traits, witness);
         self.record(&caller.account, Habits::default, &traits, witness);
         judged
+    }
+
+    /// Notes how an instance got its credential; true where it is the first time by version 1 of
+    /// its metadata service, after version 2 alone.
+    fn deliver(&mut self, call: &ApiCall, to: Option<&Identity>, time: TimestampNs) -> bool {
+        let instance = to.filter(|of| of.kind == IdentityKind::Instance);
+        let delivery = instance.and_then(|_| Delivery::of(call));
+        let (Some(instance), Some(delivery)) = (instance, delivery) else { return false };
+        let habits = self.graph.habits(instance, time, Habits::default);
+        habits.is_some_and(|habits| habits.deliver(delivery))
     }
 
     fn record(
