@@ -127,13 +127,10 @@ fn line(workload: &Text, host: &Text, document: &Value) -> Value {
     })
 }
 
-/// Methods on templates, and the requests that they had.
+/// Methods on templates, and all requests of the API, those without a template too.
 fn sums(document: &Value) -> [u64; 2] {
     let paths = document.get("paths").and_then(Value::as_object);
-    let operations =
-        paths.into_iter().flat_map(|paths| paths.values()).filter_map(Value::as_object);
-    let requests = operations
-        .flat_map(|path| path.values())
-        .filter_map(|operation| operation.get("x-clew-requests").and_then(Value::as_u64));
-    requests.fold([0, 0], |[endpoints, sum], requests| [endpoints + 1, sum + requests])
+    let methods = paths.into_iter().flat_map(|paths| paths.values()).filter_map(Value::as_object);
+    let requests = document.pointer("/info/x-clew-requests").and_then(Value::as_u64);
+    [methods.map(|of_path| of_path.len() as u64).sum(), requests.unwrap_or_default()]
 }
