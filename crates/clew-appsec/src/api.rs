@@ -1,8 +1,8 @@
 //! How each API is used: endpoints, schemas, principals, objects, roles and flows, learned.
 //!
-//! Reading order: [`path`] (templates), [`content`] and [`schema`] (fields), [`principal`] and
-//! [`endpoint`] (what is counted), [`habit`] (how counts become bits), [`known`] (roles),
-//! [`detect`] (the OWASP API Security Top 10, item by item), [`learn`], [`openapi`].
+//! Reading order: `path` (templates), `content` and `schema` (fields), `principal` and
+//! `endpoint` (what is counted), `habit` (how counts become bits), `known` (roles),
+//! `detect` (the OWASP API Security Top 10, item by item), `learn`, `openapi`.
 //!
 //! There is no learning mode: every exchange is judged by what was known before it, with as many
 //! bits as that is worth, and is then learned. What would start a story is not learned from, until

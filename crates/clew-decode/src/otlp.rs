@@ -5,7 +5,7 @@
 //! they tell an exchange: by the same attributes, or as a line of an access log. What else is in a
 //! body is passed over.
 //!
-//! Reading order: `protobuf` (bytes into fields), `binary` and `json` (fields into [`Span`]s),
+//! Reading order: `protobuf` (bytes into fields), `binary` and `json` (fields into `Span`s),
 //! `attributes`, then this file and `span` (a span into events). Source: `opentelemetry-proto`
 //! 1.x, and the semantic conventions for HTTP, database and RPC spans.
 //!
