@@ -1,5 +1,6 @@
 //! What is kept of the matches that correlations count.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::EventId;
@@ -38,7 +39,8 @@ pub struct Correlations {
 struct Groups {
     /// By the texts of their values, each ended by its length, so that no two are mixed up.
     by_key: BTreeMap<String, Group>,
-    /// By the time of their latest match.
+    /// By a time that is at most that of their latest match: it is brought up to date when the
+    /// group is about to be forgotten, not at each match.
     by_time: BTreeSet<(u64, String)>,
     /// Matches in all of them.
     match_count: usize,
@@ -108,7 +110,11 @@ impl Correlations {
         }
         let groups = self.rules.get_mut(rule)?;
         groups.make_room(key, &mut self.groups_evicted);
-        let group = groups.by_key.entry(key.to_owned()).or_default();
+        if !groups.by_key.contains_key(key) {
+            groups.by_key.insert(key.to_owned(), Group::default());
+            groups.by_time.insert((new.time_ns, key.to_owned()));
+        }
+        let group = groups.by_key.get_mut(key)?;
         let before_ns = group.latest_ns;
         if new.time_ns < before_ns.saturating_sub(span_ns) {
             self.late += 1;
@@ -117,11 +123,11 @@ impl Correlations {
         let order = |it: &Match| (it.time_ns, it.event, it.position);
         let Err(at) = group.matches.binary_search_by_key(&order(&new), order) else { return None };
         group.latest_ns = before_ns.max(new.time_ns);
-        if group.matches.is_empty() || before_ns != group.latest_ns {
-            groups.by_time.remove(&(before_ns, key.to_owned()));
-            groups.by_time.insert((group.latest_ns, key.to_owned()));
+        let kind = new.kind();
+        match group.kinds.get_mut(kind.as_ref()) {
+            Some(number) => *number += 1,
+            None => drop(group.kinds.insert(kind.into_owned(), 1)),
         }
-        *group.kinds.entry(new.kind()).or_default() += 1;
         group.matches.insert(at, new);
         // A late match may still need what lies one span before it.
         let needed_from = group.latest_ns.saturating_sub(span_ns.saturating_mul(2));
@@ -154,9 +160,9 @@ impl Group {
         };
         for it in self.matches.drain(..gone) {
             let kind = it.kind();
-            match self.kinds.get_mut(&kind) {
+            match self.kinds.get_mut(kind.as_ref()) {
                 Some(number) if 1 < *number => *number -= 1,
-                _ => drop(self.kinds.remove(&kind)),
+                _ => drop(self.kinds.remove(kind.as_ref())),
             }
         }
         gone
@@ -165,8 +171,15 @@ impl Group {
 
 impl Match {
     /// What correlations count apart.
-    fn kind(&self) -> String {
-        self.value.clone().unwrap_or_else(|| self.position.to_string())
+    fn kind(&self) -> Cow<'_, str> {
+        const POSITIONS: [&str; 4] = ["0", "1", "2", "3"];
+        match &self.value {
+            Some(value) => value.as_str().into(),
+            None => match usize::try_from(self.position).ok().and_then(|it| POSITIONS.get(it)) {
+                Some(position) => (*position).into(),
+                None => self.position.to_string().into(),
+            },
+        }
     }
 }
 
@@ -176,11 +189,18 @@ impl Groups {
         if has_room && self.match_count < RULE_MATCHES_MAX {
             return;
         }
-        let quiet = self.by_time.iter().find(|(_, quiet)| quiet != key).cloned();
-        if let Some(quiet) = quiet.filter(|quiet| self.by_time.remove(quiet)) {
-            let group = self.by_key.remove(&quiet.1);
+        while let Some(quiet) = self.by_time.iter().find(|(_, quiet)| quiet != key).cloned() {
+            self.by_time.remove(&quiet);
+            let (time_ns, quiet) = quiet;
+            let latest_ns = self.by_key.get(&quiet).map_or(0, |group| group.latest_ns);
+            if time_ns < latest_ns {
+                self.by_time.insert((latest_ns, quiet));
+                continue;
+            }
+            let group = self.by_key.remove(&quiet);
             self.match_count -= group.map_or(0, |group| group.matches.len());
             *evicted += 1;
+            return;
         }
     }
 }
