@@ -107,8 +107,9 @@ fn a_program_in_memory_is_told_as_such() {
     let executed = seen.exec_with("in-memory\0").1;
     assert!(executed.flags.has(ExecutedFlags::MEMFD | ExecutedFlags::UNLINKED));
     assert_eq!(executed.exe, "/memfd:hidden".into());
-    let made = seen.kernel(KernelOperation::MemoryFile);
-    assert_eq!(made.path, "hidden".into());
+    // Sensors of other tests make such files too.
+    let made = seen.kernel_all(KernelOperation::MemoryFile);
+    assert!(made.iter().any(|made| made.path == "hidden".into()), "{made:?}");
 }
 
 #[test]

@@ -127,11 +127,6 @@ impl Seen {
         found.expect("the exec was seen")
     }
 
-    /// The first call on the kernel with that operation.
-    pub(crate) fn kernel(&self, operation: KernelOperation) -> &KernelEvent {
-        self.kernel_all(operation).first().copied().expect("the call was seen")
-    }
-
     /// All calls on the kernel with that operation.
     pub(crate) fn kernel_all(&self, operation: KernelOperation) -> Vec<&KernelEvent> {
         let found = self.events.iter().filter_map(|event| match &event.kind {
