@@ -88,14 +88,26 @@ pub enum Effect<'a> {
 
 /// Most requests that one effect is compared with: an event loop may have thousands in flight.
 pub const CAUSES_MAX: usize = 64;
+/// Most bytes of requests that one effect is compared with, the likeliest request whatever its
+/// length: who keeps many long requests in flight must not make each opened file dear.
+pub const REQUESTS_BYTES_MAX: usize = 128 << 10;
 /// Shorter pieces may be found by chance, so that they do not undo a doubt about the request.
 const CHANCE_BYTES_MIN: usize = 5;
 
 /// Adds what `effect` proves of the requests that may have caused it: at most one detection, of the
-/// request that fits best.
-pub fn judge(effect: &Effect<'_>, causes: &[Cause], found: &mut Vec<Detected>) {
+/// request that fits best. How many requests were passed over for their length.
+pub fn judge(effect: &Effect<'_>, causes: &[Cause], found: &mut Vec<Detected>) -> u64 {
     let mut best: Option<(f64, Proof, &Cause)> = None;
-    for cause in causes.iter().take(CAUSES_MAX) {
+    let mut likeliest: Vec<&Cause> = causes.iter().take(CAUSES_MAX).collect();
+    likeliest.sort_by(|one, other| other.probability.total_cmp(&one.probability));
+    let (mut read_bytes, mut passed_over) = (0, 0);
+    for cause in likeliest {
+        let bytes = length(&cause.request);
+        if 0 < read_bytes && REQUESTS_BYTES_MAX < read_bytes + bytes {
+            passed_over += 1;
+            continue;
+        }
+        read_bytes += bytes;
         let Some(proof) = proof(effect, &cause.request) else { continue };
         let doubt = cause.probability.clamp(f64::MIN_POSITIVE, 1.0).log2();
         let is_certain = CHANCE_BYTES_MIN <= proof.piece.len();
@@ -110,6 +122,14 @@ pub fn judge(effect: &Effect<'_>, causes: &[Cause], found: &mut Vec<Detected>) {
     if let Some((bits, proof, cause)) = best {
         found.push(detected(bits, proof, cause));
     }
+    passed_over
+}
+
+/// How long a request is, as far as it is kept.
+fn length(request: &HttpRequest) -> usize {
+    let fields = request.headers.iter().flat_map(|(name, value)| [name, value]);
+    let texts = fields.chain([&request.path, &request.query, &request.body]);
+    texts.map(|text| text.as_bytes().len()).sum()
 }
 
 fn proof(effect: &Effect<'_>, request: &HttpRequest) -> Option<Proof> {

@@ -35,6 +35,8 @@ pub(crate) struct Judge {
     attacks: Attacks,
     causes: Vec<Cause>,
     found: Vec<Detected>,
+    /// Requests that an effect was not compared with.
+    pub(crate) passed_over: u64,
     /// For effects of one of several requests, which one.
     of: Vec<Option<Cause>>,
 }
@@ -154,7 +156,8 @@ impl Judge {
             request: cause.request.clone(),
             probability: cause.probability,
         });
-        effect::judge(effect, &causes.collect::<Vec<_>>(), &mut self.found);
+        let causes: Vec<_> = causes.collect();
+        self.passed_over += effect::judge(effect, &causes, &mut self.found);
         for detected in self.found.iter().skip(self.of.len()) {
             let proved = self.causes.iter().find(|cause| detected.events.contains(&cause.exchange));
             self.of.push(proved.map(|cause| proved_by(cause, detected.bits)));

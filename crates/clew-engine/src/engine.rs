@@ -206,12 +206,13 @@ impl Engine {
     #[must_use]
     pub fn forgotten(&self) -> [(Forgotten, u64); 6] {
         let correlations = &self.correlations;
+        let passed_over = self.judge.as_ref().map_or(0, |judge| judge.passed_over);
         [
             (Forgotten::CorrelationGroup, correlations.groups_evicted()),
             (Forgotten::CorrelationMatch, correlations.matches_evicted()),
             (Forgotten::CorrelationMatchLate, correlations.late()),
             (Forgotten::Identity, self.context.identities().dropped()),
-            (Forgotten::Request, self.context.requests_dropped()),
+            (Forgotten::Request, self.context.requests_dropped() + passed_over),
             (Forgotten::ApiUse, self.apis.given_up()),
         ]
     }

@@ -82,6 +82,25 @@ fn a_piece_that_matches_undoes_the_doubt() {
     assert!(found.is_empty());
 }
 
+#[test]
+fn long_requests_are_passed_over_and_counted_but_for_the_likeliest() {
+    let effect = Effect::Resolved { name: b"db.internal" };
+    let long = "x".repeat(REQUESTS_BYTES_MAX);
+    let asked = |probability, filler: &str| {
+        cause(request("/", &format!("u=http://db.internal/&f={filler}")), probability)
+    };
+    let mut found = Vec::new();
+    assert_eq!(judge(&effect, &[asked(0.4, ""), asked(0.6, &long)], &mut found), 1);
+    let half = long.get(..REQUESTS_BYTES_MAX / 2 - 99).unwrap_or_default();
+    assert_eq!(judge(&effect, &[asked(0.5, half), asked(0.5, half)], &mut found), 0);
+    assert_eq!(
+        judge(&effect, &[asked(0.5, half), asked(0.4, half), asked(0.1, "y")], &mut found),
+        0
+    );
+    assert_eq!(judge(&effect, &vec![asked(0.2, half); 5], &mut found), 3);
+    assert_eq!(found.len(), 4);
+}
+
 fn connected(peer: &str, query: &str) -> f64 {
     let peer = peer.parse().expect("an address");
     bits(&Effect::Connected { peer, names: &[Text::from("api.example")] }, query)
