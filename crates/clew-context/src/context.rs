@@ -16,7 +16,7 @@ use crate::domain::{Domains, Scope};
 use crate::factors::Factors;
 use crate::identity::commands::{Place, Start};
 use crate::identity::graph::IDENTITIES_MAX;
-use crate::identity::{Identities, Pending};
+use crate::identity::{Identities, Pending, StartedBy};
 use crate::process::Process;
 use crate::processes::Processes;
 use crate::requests::{Cause, REQUESTS_MAX, Requests};
@@ -341,18 +341,29 @@ impl Context {
         self.events
     }
 
+    /// Takes out the processes of which it became known, since this was last asked, that a cluster's
+    /// API was asked to start them.
+    pub fn take_started(&mut self) -> Vec<StartedBy> {
+        self.identities.take_started()
+    }
+
+    /// Uid of a container's pod, or `namespace/name`; empty where it is in none.
+    pub(crate) fn pod_of(&self, container: &ContainerId) -> Text {
+        let told = self.container(container).and_then(|container| container.facts.as_ref());
+        let Some(place) = told.and_then(Place::of) else { return Text::default() };
+        match place.uid.is_empty() {
+            true => [place.namespace.as_bytes(), place.pod.as_bytes()].join(&b'/').into(),
+            false => place.uid,
+        }
+    }
+
     /// A process was handed a credential: whoever uses it later, in a cloud's audit log, is that
     /// process.
     fn note_issued(&mut self, event: &Event, actor: &Actor, http: &HttpEvent) {
         let issued = http.response.as_deref().and_then(|response| response.issued.as_deref());
         let Some(issued) = issued.filter(|_| !http.is_inbound) else { return };
         let container = self.container_of(actor.cgroup).cloned();
-        let facts = container.as_ref().and_then(|id| self.container(id));
-        let place = facts.and_then(|facts| Place::of(facts.facts.as_ref()?));
-        let pod = place.map_or_else(Text::default, |place| match place.uid.is_empty() {
-            true => [place.namespace.as_bytes(), place.pod.as_bytes()].join(&b'/').into(),
-            false => place.uid,
-        });
+        let pod = container.as_ref().map_or_else(Text::default, |id| self.pod_of(id));
         self.identities.register_pending(&Pending {
             credential: issued.id.clone(),
             process: Some(actor.process),

@@ -26,7 +26,7 @@ mod sketch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use clew_event::control_plane::ApiCall;
+use clew_event::control_plane::{ApiCall, Claim};
 use clew_event::{ContainerId, Event, EventId, ProcessKey, Text, TimestampNs};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,19 @@ pub struct Pending {
     pub time: TimestampNs,
 }
 
+/// A process that the API of a cluster was asked to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartedBy {
+    /// The process.
+    pub process: ProcessKey,
+    /// When it started.
+    pub time: TimestampNs,
+    /// The event that shows its start.
+    pub event: EventId,
+    /// The call that asked for it.
+    pub asked: EventId,
+}
+
 /// All identities, and what is remembered of each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identities {
@@ -73,6 +86,22 @@ pub struct Identities {
     callers: Callers,
     #[serde(skip)]
     judged: Option<Box<Judged>>,
+    /// Starts for which the last event showed who asked.
+    #[serde(skip)]
+    started: Vec<StartedBy>,
+}
+
+/// Who called, by the one name that the identity has in every log.
+pub(crate) fn principal_name(call: &ApiCall) -> Text {
+    Identity::principal(call, &call.principal).map_or_else(Text::default, |of| of.name)
+}
+
+/// What a call handed out or made, where it was granted.
+pub(crate) fn minted_by(call: &ApiCall) -> impl Iterator<Item = Identity> {
+    call.claims.iter().filter(|_| call.error.is_empty()).filter_map(|claim| match claim {
+        Claim::Minted(minted) => claims::identity_made(call, minted),
+        _ => None,
+    })
 }
 
 impl Default for Identities {
@@ -91,6 +120,7 @@ impl Identities {
             counted: Counted::default(),
             callers: Callers::default(),
             judged: None,
+            started: Vec::new(),
         }
     }
 
@@ -110,6 +140,11 @@ impl Identities {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.graph.evicted() + self.graph.bindings_dropped() + self.commands.dropped()
+    }
+
+    /// Takes out the starts for which the last event showed who asked.
+    pub(crate) fn take_started(&mut self) -> Vec<StartedBy> {
+        std::mem::take(&mut self.started)
     }
 
     /// Takes in one call to an API.
@@ -172,6 +207,10 @@ impl Identities {
 
     fn bind_pairs(&mut self, pairs: Vec<Pair>) {
         for Pair { asked, start, place, class } in pairs {
+            if class == Class::Causal {
+                let (process, time, event) = (start.process, start.time, start.event);
+                self.started.push(StartedBy { process, time, event, asked: asked.event });
+            }
             let process = Identity::new(IdentityKind::Process, start.process.to_string());
             let [asking, starting] =
                 [(asked.event, asked.time), (start.event, start.time)].map(|(event, time)| {

@@ -3,11 +3,17 @@
 //! The lineage ends where the container is left: the parent of a container's first process is the
 //! runtime, which starts everybody's containers and would join everybody's findings.
 
-use clew_event::finding::{ContainerFacts, ProcessFacts, Subject};
+use clew_event::container::ContainerEvent;
+use clew_event::control_plane::ApiCall;
+use clew_event::finding::{CallFacts, ContainerFacts, ProcessFacts, Subject};
 use clew_event::socket::DescriptorTarget;
-use clew_event::{EventKind, ProcessKey, Text, TimestampNs};
+use clew_event::{ContainerId, Entity, EventKind, ProcessKey, Text, TimestampNs};
 
+use crate::context::Context;
 use crate::fields::fd;
+use crate::identity::judged::Judged;
+use crate::identity::key::{Identity, IdentityKind};
+use crate::identity::{self};
 use crate::process::Process;
 use crate::view::View;
 
@@ -17,10 +23,14 @@ impl View<'_> {
     pub fn subject(&self) -> Subject {
         Subject {
             lineage: self.lineage(),
-            container: self.container_facts(),
+            container: self
+                .container_id()
+                .map(|id| self.context.container_facts(id, self.container())),
             file: file(self),
             peer: peer(self),
             request: self.context.requests.facts(self.event).map(Box::new),
+            call: self.event.api_call().map(|call| Box::new(self.call_facts(call))),
+            makes: self.makes(),
         }
     }
 
@@ -57,15 +67,73 @@ impl View<'_> {
 
     fn lineage(&self) -> Vec<ProcessFacts> {
         let Some(key) = self.key() else { return Vec::new() };
-        let Some(process) = self.process() else {
+        self.context.lineage(key, self.process(), self.container_id())
+    }
+
+    fn call_facts(&self, call: &ApiCall) -> CallFacts {
+        let judged = self.context.identities.judged(self.event.id);
+        let workload = judged.and_then(|judged| judged.workload.as_ref());
+        let address = call.source_address.map(|address| address.to_canonical().to_string().into());
+        CallFacts {
+            action: call.action.clone(),
+            credential: call.credential.clone(),
+            principal: identity::principal_name(call),
+            account: call.account.clone(),
+            address: address.unwrap_or_default(),
+            resource: call.resource.clone(),
+            workload: workload.map_or_else(Text::default, |of| of.name.clone()),
+            is_outside: judged.is_some_and(Judged::is_outside),
+            is_refused: !call.error.is_empty(),
+        }
+    }
+
+    /// What the event handed out: a credential from a metadata service, or what a call minted.
+    fn makes(&self) -> Vec<Entity> {
+        let issued = match &self.event.kind {
+            EventKind::Http(http) => {
+                http.response.as_deref().and_then(|told| told.issued.as_deref())
+            }
+            _ => None,
+        };
+        let fetched =
+            issued.map(|issued| Identity::new(IdentityKind::Credential, issued.id.clone()));
+        let minted = self.event.api_call().into_iter().flat_map(identity::minted_by);
+        fetched
+            .into_iter()
+            .chain(minted)
+            .filter_map(|of| of.entity())
+            .take(Subject::MAKES_MAX)
+            .collect()
+    }
+}
+
+impl Context {
+    /// Who a process is and where it runs, as a finding of it would say.
+    #[must_use]
+    pub fn subject_of(&self, key: ProcessKey) -> Subject {
+        let process = self.process(&key);
+        let inside = process.and_then(|process| self.container_of(process.cgroup));
+        let told = inside.and_then(|id| self.container(id)?.facts.as_ref());
+        Subject {
+            lineage: self.lineage(key, process, inside),
+            container: inside.map(|id| self.container_facts(id, told)),
+            ..Subject::default()
+        }
+    }
+
+    fn lineage(
+        &self,
+        key: ProcessKey,
+        process: Option<&Process>,
+        inside: Option<&ContainerId>,
+    ) -> Vec<ProcessFacts> {
+        let Some(process) = process else {
             return vec![ProcessFacts { key, ..ProcessFacts::default() }];
         };
-        let inside = self.container_id();
         let ancestors = self
-            .context
             .processes
             .ancestors(process)
-            .take_while(|(_, ancestor)| self.context.container_of(ancestor.cgroup) == inside);
+            .take_while(|(_, ancestor)| self.container_of(ancestor.cgroup) == inside);
         std::iter::once((key, process))
             .chain(ancestors)
             .take(Subject::LINEAGE_MAX)
@@ -75,7 +143,7 @@ impl View<'_> {
 
     fn facts(&self, key: ProcessKey, process: &Process) -> ProcessFacts {
         use clew_event::process::ExecutedFlags as F;
-        let started = self.context.started(&key).unwrap_or(TimestampNs::from_unix_ns(0));
+        let started = self.started(&key).unwrap_or(TimestampNs::from_unix_ns(0));
         let Some(image) = process.image.as_deref() else {
             return ProcessFacts { key, started, ..ProcessFacts::default() };
         };
@@ -91,14 +159,13 @@ impl View<'_> {
         }
     }
 
-    fn container_facts(&self) -> Option<ContainerFacts> {
-        let id = self.container_id()?.clone();
-        let told = self.container();
-        Some(ContainerFacts {
-            id,
+    fn container_facts(&self, id: &ContainerId, told: Option<&ContainerEvent>) -> ContainerFacts {
+        ContainerFacts {
+            id: id.clone(),
             name: told.map_or_else(Text::default, |told| told.name.clone()),
             image: told.map_or_else(Text::default, |told| told.image.clone()),
-        })
+            pod: self.pod_of(id),
+        }
     }
 }
 
@@ -198,7 +265,7 @@ mod tests {
         let workload = |labels: &[(&str, &str)]| {
             let mut context = shell_in_container();
             let labels = labels.iter().map(|&(name, value)| (name.into(), value.into()));
-            let facts = clew_event::container::ContainerEvent {
+            let facts = ContainerEvent {
                 labels: labels.collect(),
                 ..container("web")
             };
@@ -308,11 +375,14 @@ mod tests {
                         ),
                         name: "web",
                         image: "registry:5000/shop/web:1.2",
+                        pod: "",
                     },
                 ),
                 file: "",
                 peer: "203.0.113.9:443",
                 request: None,
+                call: None,
+                makes: [],
             }
         "#]]
         .assert_debug_eq(&subject);

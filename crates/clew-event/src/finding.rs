@@ -99,6 +99,8 @@ pub enum EntityKind {
     Credential,
     /// A cloud or cluster resource.
     Resource,
+    /// A role that sessions are opened of.
+    Role,
 }
 
 /// Something that a finding or story is about.
@@ -161,11 +163,20 @@ pub struct Subject {
     /// The request to the application that it is, or that it is an effect of.
     #[serde(default)]
     pub request: Option<Box<RequestFacts>>,
+    /// The call to the API of a cloud or cluster that it is about.
+    #[serde(default)]
+    pub call: Option<Box<CallFacts>>,
+    /// What it handed out or made that others act with from then on: credentials, users,
+    /// processes; at most [`Subject::MAKES_MAX`].
+    #[serde(default)]
+    pub makes: Vec<Entity>,
 }
 
 impl Subject {
     /// How many generations a finding carries.
     pub const LINEAGE_MAX: usize = 16;
+    /// How many identities that it made a finding carries.
+    pub const MAKES_MAX: usize = 8;
 }
 
 /// What a finding says of one process.
@@ -198,6 +209,9 @@ pub struct ContainerFacts {
     pub name: Text,
     /// Image as it was asked for; empty until the runtime told it.
     pub image: Text,
+    /// Uid of its pod, or `namespace/name`; empty where it is in none.
+    #[serde(default)]
+    pub pod: Text,
 }
 
 /// What a finding says of a request.
@@ -218,6 +232,30 @@ pub struct RequestFacts {
     /// That the finding is an effect of this request and of no other: 1 where the thread handled
     /// it alone, less where several were in flight.
     pub probability: f64,
+}
+
+/// What a finding says of a call to an API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFacts {
+    /// What was asked: `CreateUser`, or verb and resource in Kubernetes.
+    pub action: Text,
+    /// Public id of the credential used; empty where the log has none.
+    pub credential: Text,
+    /// Who asked, by the one name that identities have in every log.
+    pub principal: Text,
+    /// Account, project, subscription or cluster.
+    pub account: Text,
+    /// Where it came from; empty for calls of the provider's own.
+    pub address: Text,
+    /// What it was done to.
+    pub resource: Text,
+    /// What runs with that credential: uid of a pod, id of an instance or container; empty where
+    /// that is not known.
+    pub workload: Text,
+    /// True where the credential of a workload was used where that workload never was.
+    pub is_outside: bool,
+    /// True where it was refused or failed.
+    pub is_refused: bool,
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ fn attack_object(id: &str) -> Map<String, Value> {
 
 /// What proves a finding: who acted, where, on what.
 fn evidence(finding: &Finding) -> Value {
-    let Subject { lineage, container, file, peer, request: _ } = &finding.subject;
+    let Subject { lineage, container, file, peer, .. } = &finding.subject;
     let mut evidence = Map::new();
     let event = finding.events.first().map(|event| event.to_string().into());
     insert_some(&mut evidence, "uid", event);

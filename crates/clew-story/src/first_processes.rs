@@ -84,7 +84,7 @@ mod tests {
 
     fn is_beside(first: &FirstProcesses, pid: u32, id: &str) -> bool {
         let id = ContainerId(id.into());
-        let facts = ContainerFacts { id, name: "".into(), image: "".into() };
+        let facts = ContainerFacts { id, name: "".into(), image: "".into(), pod: "".into() };
         first.is_beside(ProcessKey { pid, ..ProcessKey::default() }, Some(&facts))
     }
 

@@ -42,6 +42,7 @@ impl Sample {
             id: ContainerId("c0ffee00c0ffee00".into()),
             name: "shop".into(),
             image: "shop:1".into(),
+            pod: "".into(),
         };
         let subject = Subject {
             lineage: vec![process(pid, "x", "x", 0)],
@@ -99,8 +100,8 @@ impl Sample {
     }
 
     pub(crate) fn container(mut self, id: &str) -> Self {
-        let facts =
-            ContainerFacts { id: ContainerId(id.into()), name: id.into(), image: "i".into() };
+        let (container, pod) = (ContainerId(id.into()), "".into());
+        let facts = ContainerFacts { id: container, name: id.into(), image: "i".into(), pod };
         self.0.subject.container = Some(facts);
         self
     }

@@ -269,7 +269,7 @@ impl Identities {
 }
 
 /// What a minted thing is called when it acts.
-fn identity_made(call: &ApiCall, minted: &Minted) -> Option<Identity> {
+pub(super) fn identity_made(call: &ApiCall, minted: &Minted) -> Option<Identity> {
     match minted.kind {
         MintedKind::Session | MintedKind::AccessKey | MintedKind::Token => {
             Identity::named(IdentityKind::Credential, &minted.id)

@@ -60,6 +60,13 @@ pub(crate) struct Judged {
     pub is_delivery_changed: bool,
 }
 
+impl Judged {
+    /// True where the credential of a workload was used where that workload never was.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.outside.is_some_and(Outside::is_outside)
+    }
+}
+
 impl Identities {
     /// Takes down the answers, then takes in what the call adds to habits.
     pub(super) fn judge(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness) -> Judged {
@@ -167,17 +174,26 @@ impl Identities {
         self.graph.get(of).and_then(|node| node.habits.as_deref()).into_iter()
     }
 
-    /// What was done with the credentials that a workload holds, itself or through a session. Asked
-    /// of them and not kept with the workload: whose they are may be told after their use.
+    /// What was done with the credentials that a workload holds, itself, through a session, or
+    /// through a container or process of it. Asked of them and not kept with the workload: whose
+    /// they are may be told after their use.
     fn credentials_of(&self, workload: &Identity) -> impl Iterator<Item = &Habits> {
-        let children =
-            |of: &Identity| self.graph.get(of).into_iter().flat_map(|node| node.children.iter());
-        let held = children(workload).flat_map(move |held| {
-            let is_session = held.kind == IdentityKind::Session;
-            let inner = is_session.then(|| children(held)).into_iter().flatten();
-            std::iter::once(held).chain(inner)
-        });
-        held.take(CREDENTIALS_MAX).flat_map(|held| self.own_habits(held))
+        let mut held: Vec<&Identity> = self.children(workload).take(CREDENTIALS_MAX).collect();
+        let mut next = 0;
+        while let Some(&at) = held.get(next) {
+            next += 1;
+            let leads_on = matches!(
+                at.kind,
+                IdentityKind::Session | IdentityKind::Container | IdentityKind::Process
+            );
+            let room = CREDENTIALS_MAX.saturating_sub(held.len());
+            held.extend(self.children(at).take(if leads_on { room } else { 0 }));
+        }
+        held.into_iter().flat_map(|held| self.own_habits(held))
+    }
+
+    fn children(&self, of: &Identity) -> impl Iterator<Item = &Identity> {
+        self.graph.get(of).into_iter().flat_map(|node| node.children.iter()).map(|child| &**child)
     }
 }
 

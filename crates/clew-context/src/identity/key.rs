@@ -5,8 +5,10 @@
 
 use std::fmt;
 
-use clew_event::Text;
 use clew_event::control_plane::{ApiCall, ApiSource};
+use clew_event::finding::EntityKind;
+use clew_event::text::escaped;
+use clew_event::{Entity, Text};
 use serde::{Deserialize, Serialize};
 
 /// What kind of identity it is.
@@ -116,6 +118,21 @@ impl Identity {
             return None;
         }
         Some(Self::new(IdentityKind::Pod, joined(namespace, name)))
+    }
+
+    /// The same as findings name it; `None` for what no finding names.
+    pub(crate) fn entity(&self) -> Option<Entity> {
+        let kind = match self.kind {
+            IdentityKind::Credential => EntityKind::Credential,
+            IdentityKind::User | IdentityKind::Person | IdentityKind::ServiceAccount => {
+                EntityKind::User
+            }
+            IdentityKind::Role => EntityKind::Role,
+            IdentityKind::Process => EntityKind::Process,
+            _ => return None,
+        };
+        let id = escaped(self.name.as_bytes());
+        Some(Entity { kind, name: id.clone(), id })
     }
 
     pub(super) fn service_account(namespace: &Text, name: &Text) -> Self {

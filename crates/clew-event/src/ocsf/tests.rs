@@ -47,10 +47,11 @@ fn finding() -> Finding {
                 id: ContainerId("c0ffee".into()),
                 name: "shop".into(),
                 image: "shop:1".into(),
+                pod: "".into(),
             }),
             file: "/etc/shadow".into(),
             peer: "10.0.0.9:4444".into(),
-            request: None,
+            ..Subject::default()
         },
     }
 }
