@@ -11,7 +11,6 @@ use clew_event::{ContainerId, Entity, EventKind, ProcessKey, Text, TimestampNs};
 
 use crate::context::Context;
 use crate::fields::fd;
-use crate::identity::judged::Judged;
 use crate::identity::key::{Identity, IdentityKind};
 use crate::identity::{self};
 use crate::process::Process;
@@ -82,7 +81,7 @@ impl View<'_> {
             address: address.unwrap_or_default(),
             resource: call.resource.clone(),
             workload: workload.map_or_else(Text::default, |of| of.name.clone()),
-            is_outside: judged.is_some_and(Judged::is_outside),
+            is_outside: judged.is_some_and(|judged| judged.is_outside),
             is_refused: !call.error.is_empty(),
         }
     }
@@ -265,10 +264,7 @@ mod tests {
         let workload = |labels: &[(&str, &str)]| {
             let mut context = shell_in_container();
             let labels = labels.iter().map(|&(name, value)| (name.into(), value.into()));
-            let facts = ContainerEvent {
-                labels: labels.collect(),
-                ..container("web")
-            };
+            let facts = ContainerEvent { labels: labels.collect(), ..container("web") };
             context.observe(&told(facts));
             let event =
                 event(Some((30, INSIDE)), EventType::Openat, EventKind::File(FileEvent::default()));

@@ -37,6 +37,9 @@ pub(crate) struct Habits {
     networks: Sketch,
     agents: Sketch,
     regions: Sketch,
+    /// Networks where it was outside its workload when it was first seen there.
+    #[serde(default)]
+    outside: Sketch,
     /// How an instance got its credentials.
     #[serde(default)]
     deliveries: BTreeSet<Delivery>,
@@ -184,6 +187,16 @@ impl Habits {
 
     pub(super) fn has_networks(&self) -> bool {
         !self.networks.is_empty()
+    }
+
+    /// Whether it was outside its workload when it was first seen in the network.
+    pub(super) fn is_outside(&self, network: u32) -> bool {
+        !self.outside.is_empty() && !self.outside.is_new(network)
+    }
+
+    /// Takes down that it is outside its workload in the network.
+    pub(super) fn note_outside(&mut self, network: u32) {
+        self.outside.add(network, NETWORKS_MAX);
     }
 
     /// True where a credential came by version 1, and all before by version 2.

@@ -56,15 +56,10 @@ pub(crate) struct Judged {
     pub of_account: Before,
     /// `None` where the credential is of no workload.
     pub outside: Option<Outside>,
+    /// It is used where it was first seen outside its workload.
+    pub is_outside: bool,
     /// The instance got its credential in the old way, and all before in the new one.
     pub is_delivery_changed: bool,
-}
-
-impl Judged {
-    /// True where the credential of a workload was used where that workload never was.
-    pub(crate) fn is_outside(&self) -> bool {
-        self.outside.is_some_and(Outside::is_outside)
-    }
 }
 
 impl Identities {
@@ -91,14 +86,31 @@ impl Identities {
             credential: caller.credential.clone(),
             principal,
             workload,
+            is_outside: false,
             is_delivery_changed: false,
         };
+        judged.is_outside = self.note_outside(&judged, &traits, witness.time);
         let workload = judged.workload.as_ref();
         judged.is_delivery_changed = self.deliver(call, workload, witness.time);
         self.record(&judged.credential, Habits::default, &traits, witness);
         self.record(&judged.principal, Habits::of_principal, &traits, witness);
         self.record(&caller.account, Habits::default, &traits, witness);
         judged
+    }
+
+    /// Whether the credential is used where it was first seen outside its workload: the first call
+    /// makes the place known, and the thief stays a thief.
+    fn note_outside(&mut self, judged: &Judged, traits: &Traits, time: TimestampNs) -> bool {
+        let is_first = judged.outside.is_some_and(Outside::is_outside);
+        let (Some(credential), Some(network)) = (&judged.credential, traits.network()) else {
+            return is_first;
+        };
+        if is_first {
+            let habits = self.graph.habits(credential, time, Habits::default);
+            habits.into_iter().for_each(|habits| habits.note_outside(network));
+            return true;
+        }
+        self.own_habits(credential).any(|habits| habits.is_outside(network))
     }
 
     /// Notes how an instance got its credential; true where it is the first time by version 1 of
