@@ -88,3 +88,32 @@ impl ProfileFile {
         if is_whole { Ok(file) } else { Err(ProfileFileError::Contradiction) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], expected: &str) {
+        let error = ProfileFile::read(bytes).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written() {
+        let file = ProfileFile::new("shop/web".into(), Workload::default());
+        let bytes = serde_json::to_vec(&file).unwrap();
+        assert_eq!(ProfileFile::read(&bytes).unwrap(), file);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_named() {
+        let file = ProfileFile::new("shop/web".into(), Workload::default());
+        let text = serde_json::to_string(&file).unwrap();
+        let version = format!("\"version\":{FILE_VERSION}");
+        check(&text.as_bytes()[..text.len() / 2], "cut or was edited");
+        check(text.replace(FORMAT, "spoon").as_bytes(), "`spoon`");
+        check(text.replace(&version, "\"version\":77").as_bytes(), "77");
+        check(text.replace("\"versions\"", "\"visions\"").as_bytes(), "cut or was edited");
+        check(&vec![b' '; FILE_BYTES_MAX + 1], "at most");
+    }
+}
