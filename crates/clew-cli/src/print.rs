@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use clew_engine::Forgotten;
+use clew_engine::{Forgotten, Output};
 use clew_event::finding::{Finding, Priority};
 use clew_event::story::{Severity, Story};
 use clew_event::text::escaped;
@@ -66,6 +66,15 @@ pub(crate) fn json_line(
 ) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &Line { r#type: kind, value })?;
     writeln!(out)
+}
+
+/// Writes what the engine gave: findings, then what ties those of stories together, then stories.
+pub(crate) fn output(out: &mut impl Write, form: Form, output: &Output) -> io::Result<()> {
+    output.findings.iter().try_for_each(|it| finding(out, form, it))?;
+    if form == Form::Json {
+        output.links.iter().try_for_each(|link| json_line(out, "link", link))?;
+    }
+    output.stories.iter().try_for_each(|it| story(out, form, it))
 }
 
 /// Writes one finding.

@@ -61,12 +61,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn print_output(out: &mut impl Write, form: Form, output: &mut Output) -> io::Result<()> {
-    for finding in &output.findings {
-        print::finding(out, form, finding)?;
-    }
-    for story in &output.stories {
-        print::story(out, form, story)?;
-    }
+    print::output(out, form, output)?;
     output.clear();
     Ok(())
 }

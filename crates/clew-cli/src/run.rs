@@ -331,7 +331,7 @@ impl Watch {
             self.metrics.count_batch(began.elapsed());
         }
         output.findings.iter().for_each(|finding| self.metrics.count_finding(finding));
-        if !output.findings.is_empty() || !output.stories.is_empty() {
+        if !output.is_empty() {
             self.sink.send(output)?;
         }
         self.sink.commit(acks)

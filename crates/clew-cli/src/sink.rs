@@ -99,8 +99,8 @@ fn put_away(
     for parcel in parcels {
         match parcel {
             Parcel::Output(output) => {
-                let Output { findings, stories, evidence: events } = &output;
-                let batch = Batch { findings, stories, events };
+                let Output { findings, stories, links, evidence: events } = &output;
+                let batch = Batch { findings, links, stories, events };
                 store.put(batch).context("cannot keep findings and stories")?;
                 if let Some(form) = printed {
                     show(&mut out.lock(), form, &output)?;
@@ -129,12 +129,7 @@ fn put_away(
 }
 
 fn show(out: &mut impl io::Write, form: Form, output: &Output) -> io::Result<()> {
-    for finding in &output.findings {
-        print::finding(out, form, finding)?;
-    }
-    for story in &output.stories {
-        print::story(out, form, story)?;
-    }
+    print::output(out, form, output)?;
     out.flush()
 }
 

@@ -12,7 +12,7 @@ use crate::appsec::{Appsec, Judge};
 use crate::tally::{RuleRate, Tallies, Tally};
 use crate::told::Told;
 use crate::witnesses::Witnesses;
-use crate::{evidence, finding};
+use crate::{evidence, finding, links};
 
 /// Stories hear of what was given up with each finding and so often between: often enough to know
 /// the hour, and no cost.
@@ -36,15 +36,24 @@ pub struct Output {
     pub findings: Vec<Finding>,
     /// Story revisions in the order in which they came to be.
     pub stories: Vec<Story>,
+    /// What ties findings of stories together and is no finding itself: steps of no bits.
+    pub links: Vec<Finding>,
     /// The events that decided the findings, each once, without the secrets in them.
     pub evidence: Vec<Event>,
 }
 
 impl Output {
+    /// True where there is nothing to keep or to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.stories.is_empty() && self.links.is_empty()
+    }
+
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
         self.findings.clear();
         self.stories.clear();
+        self.links.clear();
         self.evidence.clear();
     }
 }
@@ -132,9 +141,38 @@ impl Engine {
             let detected = judge.take();
             found.extend(detected.map(|it| finding::of_detected(it, event, &view)));
         }
+        // A finding of the event says itself what that handed out.
+        let link = if found.is_empty() { links::of_event(event, &view) } else { None };
         let is_told = !found.is_empty() && self.tell(event, found, output);
-        if !is_told && self.matches.iter().any(|index| self.rules.is_correlated(*index)) {
+        let is_link = link.is_some();
+        if is_link || !is_told && self.matches.iter().any(|index| self.rules.is_correlated(*index))
+        {
             self.witnesses.keep(evidence::kept(event));
+        }
+        self.link(event, link, output);
+    }
+
+    /// Takes in what the event ties together, and gives out what stories made steps of.
+    fn link(&mut self, event: &Event, link: Option<Finding>, output: &mut Output) {
+        let started = self.context.take_started();
+        if started.is_empty() && link.is_none() {
+            return;
+        }
+        let hostname = self.context.view(event).hostname().to_str_lossy().into_owned();
+        let starts = started.iter().map(|it| links::of_start(it, &hostname, &self.context));
+        for link in starts.chain(link).collect::<Vec<_>>() {
+            self.join(|stories, revisions| stories.link(link, revisions), output);
+        }
+    }
+
+    /// Does something to the stories, and gives out what came of it.
+    fn join(&mut self, act: impl FnOnce(&mut Stories, &mut Vec<Story>), output: &mut Output) {
+        let before = output.stories.len();
+        act(&mut self.stories, &mut output.stories);
+        self.counts.revisions += (output.stories.len() - before) as u64;
+        for link in self.stories.take_drawn() {
+            output.evidence.append(&mut self.witnesses.take(&link.events));
+            output.links.push(link);
         }
     }
 
@@ -163,9 +201,7 @@ impl Engine {
                 continue;
             }
             self.counts.findings += 1;
-            let revisions_before = output.stories.len();
-            self.stories.join(&finding, &mut output.stories);
-            self.counts.revisions += (output.stories.len() - revisions_before) as u64;
+            self.join(|stories, revisions| stories.join(&finding, revisions), output);
             if 1 < finding.events.len() {
                 output.evidence.append(&mut self.witnesses.take(&finding.events));
             }

@@ -6,7 +6,7 @@ use clew_context::requests::Cause;
 use clew_event::control_plane::ApiCall;
 use clew_event::finding::{Entity, EntityKind, Finding, RequestFacts, Subject};
 use clew_event::text::escaped;
-use clew_event::{Event, EventKind, FindingId};
+use clew_event::{Event, EventId, EventKind, FindingId};
 use clew_rules::{Correlated, RuleIndex, RuleSet};
 
 /// The finding for a match of rule `index` on `event`.
@@ -21,7 +21,7 @@ pub(crate) fn of_match(
     let subject = view.subject();
     let hostname = view.hostname().to_str_lossy().into_owned();
     Some(Finding {
-        id: finding_id(&rule.source, &rule.name, event),
+        id: finding_id(&rule.source, &rule.name, event.id),
         time: event.time,
         source: rule.source.clone(),
         rule: rule.name.clone(),
@@ -78,7 +78,7 @@ pub(crate) fn of_detected(
     let fields = detected.fields.into_iter();
     let further = detected.events.into_iter().filter(|further| *further != event.id);
     Finding {
-        id: finding_id(source, &detected.rule, event),
+        id: finding_id(source, &detected.rule, event.id),
         time: event.time,
         source: source.to_owned(),
         rule: detected.rule.into_owned(),
@@ -96,20 +96,20 @@ pub(crate) fn of_detected(
 }
 
 /// One event matches one rule at most once, so the two name the finding.
-fn finding_id(source: &str, rule: &str, event: &Event) -> FindingId {
+pub(crate) fn finding_id(source: &str, rule: &str, event: EventId) -> FindingId {
     let mut hasher = blake3::Hasher::new();
     for part in [source.as_bytes(), rule.as_bytes()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hasher.update(&event.id.0.to_le_bytes());
+    hasher.update(&event.0.to_le_bytes());
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
     FindingId(u128::from_le_bytes(id))
 }
 
 /// What the finding is about, from the nearest to the widest.
-fn entities(subject: &Subject, hostname: &str) -> Vec<Entity> {
+pub(crate) fn entities(subject: &Subject, hostname: &str) -> Vec<Entity> {
     let mut entities = Vec::new();
     let mut add = |kind, id: String, name: String| {
         if !id.is_empty() {
@@ -154,8 +154,6 @@ fn entities_of_call(call: &ApiCall) -> Vec<Entity> {
 
 #[cfg(test)]
 mod tests {
-    use clew_event::{EventId, EventType, TimestampNs};
-
     use super::*;
 
     #[test]
@@ -175,17 +173,10 @@ mod tests {
 
     #[test]
     fn a_finding_is_named_by_its_rule_and_event() {
-        let event = |id| Event {
-            id: EventId(id),
-            time: TimestampNs::default(),
-            arrived: TimestampNs::default(),
-            event_type: EventType::Open,
-            actor: None,
-            kind: EventKind::Lost(Default::default()),
-        };
-        let base = finding_id("syscall", "a rule", &event(1));
-        assert_eq!(base, finding_id("syscall", "a rule", &event(1)));
-        assert_ne!(base, finding_id("syscall", "a rule", &event(2)));
-        assert_ne!(base, finding_id("syscal", "la rule", &event(1)));
+        let event = EventId;
+        let base = finding_id("syscall", "a rule", event(1));
+        assert_eq!(base, finding_id("syscall", "a rule", event(1)));
+        assert_ne!(base, finding_id("syscall", "a rule", event(2)));
+        assert_ne!(base, finding_id("syscal", "la rule", event(1)));
     }
 }

@@ -14,6 +14,7 @@ pub mod engine;
 mod evidence;
 pub mod finding;
 pub mod interest;
+pub mod links;
 pub mod snapshot;
 pub mod tally;
 mod told;

@@ -44,6 +44,12 @@ impl TimestampNs {
         Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// This point moved earlier by `span`; stops at the beginning of 1970.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// Only the time of day with nanoseconds, in UTC: `14:03:22.000000007`.
     #[must_use]
     pub fn time_of_day(self) -> String {

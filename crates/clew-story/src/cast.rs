@@ -65,9 +65,7 @@ fn anchors(steps: &[&Node]) -> BTreeSet<ProcessKey> {
         let ancestor = match node.parent.as_ref().map(|tie| tie.via) {
             Some(Via::Process { ancestor, .. }) => Some(ancestor),
             // The first of a line: its parent says where the line came from.
-            Some(Via::Request { .. } | Via::File { .. } | Via::Shared { .. }) | None => {
-                lineage.get(1).map(|parent| parent.key)
-            }
+            Some(_) | None => lineage.get(1).map(|parent| parent.key),
         };
         anchors.extend(ancestor);
         anchors.extend(lineage.first().map(|process| process.key));

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clew_event::Finding;
+use clew_event::finding::EntityKind;
 use clew_event::story::EdgeClass;
+use clew_event::{Finding, FindingId};
 use serde::{Deserialize, Serialize};
 
 use crate::key::Key;
@@ -44,10 +45,19 @@ pub(crate) struct Forest {
 /// How a finding is part of a file's trail.
 const TOUCHED: u8 = 0;
 const RAN: u8 = 1;
+/// How a finding is part of an identity's trail.
+const MADE: u8 = 0;
+const USED: u8 = 1;
+
+/// How much earlier than its making an identity may be used, as logs tell it: AWS tells whole
+/// seconds, and the clocks of two machines differ.
+const SKEW: Duration = Duration::from_secs(2);
 
 impl Forest {
     /// Later findings whose parent is looked for again when an earlier one arrives late.
     pub(crate) const KIN_MAX: usize = 64;
+    /// Events of one finding by which it may be tied to others: what decided it, and reasons.
+    pub(crate) const EVENTS_MAX: usize = 8;
 
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
@@ -137,8 +147,10 @@ impl Forest {
         self.minutes.remove(&Key::minute(&node.finding));
     }
 
-    /// Gives a finding another parent, or none.
+    /// Gives a finding another parent, or none. One that lies below the finding is refused: where
+    /// clocks differ, two may each look like the cause of the other.
     pub(crate) fn link(&mut self, handle: Handle, parent: Option<Tie>) {
+        let parent = parent.filter(|tie| !self.is_below(tie.to, handle));
         let to = parent.as_ref().map(|tie| tie.to);
         let Some(node) = self.nodes.get_mut(&handle) else { return };
         let old = std::mem::replace(&mut node.parent, parent).map(|tie| tie.to);
@@ -150,15 +162,76 @@ impl Forest {
         }
     }
 
+    fn is_below(&self, mut at: Handle, above: Handle) -> bool {
+        while at != above {
+            let parent = self.nodes.get(&at).and_then(|node| node.parent.as_ref());
+            let Some(parent) = parent else { return false };
+            at = parent.to;
+        }
+        true
+    }
+
     /// The earlier finding that is the cause of this one: by the process tree, or else by the
-    /// request that both are of.
+    /// request that both are of, by an event that both are about, by a stolen credential that both
+    /// used, or by how what it acts with came to be.
     pub(crate) fn cause_of(
         &self,
         finding: &Finding,
         known: &Known,
         horizon: Duration,
     ) -> Option<Tie> {
-        self.ancestor_of(finding, known, horizon).or_else(|| self.request_of(finding, horizon))
+        self.ancestor_of(finding, known, horizon)
+            .or_else(|| self.request_of(finding, horizon))
+            .or_else(|| self.event_of(finding))
+            .or_else(|| self.fellow_of(finding, horizon))
+            .or_else(|| self.maker_of(finding))
+    }
+
+    /// The first finding that one of this one's events decided.
+    fn event_of(&self, finding: &Finding) -> Option<Tie> {
+        let own = (finding.time, finding.id);
+        let reason = (finding.time.after(SKEW), FindingId(u128::MAX));
+        let events = finding.events.iter().take(Self::EVENTS_MAX).enumerate();
+        let found = events.filter_map(|(index, &event)| {
+            let trail = self.trails.get(&Key::event(event))?;
+            let before = trail.before(if index == 0 { own } else { reason });
+            let first = before.filter(|visit| visit.distance == 0 && visit.at != own).last()?;
+            Some((first.at, first.node, event))
+        });
+        let (_, to, event) = found.min()?;
+        Some(Tie { to, class: EdgeClass::C, bits: CAUSAL_BITS, via: Via::Event(event) })
+    }
+
+    /// The last thing that the thief of the same credential did.
+    fn fellow_of(&self, finding: &Finding, horizon: Duration) -> Option<Tie> {
+        let trail = self.trails.get(&Key::thief(finding)?)?;
+        let last = trail.before((finding.time, finding.id)).next()?;
+        let is_near = finding.time.since(last.at.0) <= horizon;
+        let tie = Tie { to: last.node, class: EdgeClass::C, bits: CAUSAL_BITS, via: Via::Thief };
+        is_near.then_some(tie)
+    }
+
+    /// What handed out the identity that this one acts with. A call makes an identity once. A
+    /// metadata service hands the same credential to all that ask: who uses it outside has it from
+    /// whoever asked because of a finding, and who uses it inside may have it from anybody.
+    fn maker_of(&self, finding: &Finding) -> Option<Tie> {
+        let until = (finding.time.after(SKEW), FindingId(u128::MAX));
+        let call = finding.subject.call.as_ref()?;
+        Key::acts_with(finding).find_map(|key| {
+            let makers = self
+                .trails
+                .get(&key)?
+                .before(until)
+                .filter(|visit| visit.distance == MADE && visit.at.1 != finding.id);
+            let ranked = makers.filter_map(|visit| {
+                let node = self.nodes.get(&visit.node)?;
+                let is_call = node.finding.subject.call.is_some();
+                let rank = (is_call, node.parent.is_some());
+                (is_call || call.is_outside).then_some((rank, visit.at, visit.node))
+            });
+            let (_, _, to) = ranked.max()?;
+            Some(Tie { to, class: EdgeClass::C, bits: CAUSAL_BITS, via: Via::Handed })
+        })
     }
 
     /// The first finding of the request that this one is of.
@@ -222,14 +295,33 @@ impl Forest {
         })
     }
 
+    /// True where a finding acts with what this one handed out.
+    pub(crate) fn is_acted_with(&self, finding: &Finding) -> bool {
+        let visits = |key| self.trails.get(&key).map(Trail::visits).unwrap_or_default();
+        let is_used = |key| visits(key).iter().any(|visit| visit.distance == USED);
+        let made = finding.subject.makes.iter();
+        let mut processes = made.filter(|made| made.kind == EntityKind::Process);
+        Key::makes(finding).any(is_used)
+            || processes.any(|_| {
+                let lineage = finding.subject.lineage.first();
+                lineage.is_some_and(|facts| !visits(Key::process(facts.key)).is_empty())
+            })
+    }
+
     /// Later findings that might take this one for their parent, at most [`Self::KIN_MAX`].
     pub(crate) fn later_kin(&self, handle: Handle) -> BTreeSet<Handle> {
         let mut kin = BTreeSet::new();
         let Some(node) = self.nodes.get(&handle) else { return kin };
-        let lineage = node.finding.subject.lineage.iter().map(|facts| Key::process(facts.key));
-        for key in lineage.chain(Key::request(&node.finding)) {
+        let finding = &node.finding;
+        let lineage = finding.subject.lineage.iter().map(|facts| Key::process(facts.key));
+        let event = finding.events.first().map(|&event| Key::event(event));
+        let keys = lineage.chain(Key::request(finding)).chain(event).chain(Key::thief(finding));
+        let later = keys.map(|key| (key, node.at()));
+        let early = finding.time.before(SKEW);
+        let users = Key::makes(finding).map(|key| (key, (early, FindingId(0))));
+        for (key, after) in later.chain(users) {
             let Some(trail) = self.trails.get(&key) else { continue };
-            for visit in trail.after(node.at()) {
+            for visit in trail.after(after).filter(|visit| visit.node != handle) {
                 if kin.len() < Self::KIN_MAX {
                     kin.insert(visit.node);
                 }
@@ -317,7 +409,13 @@ fn places(finding: &Finding) -> Vec<(Key, u8)> {
     let rule = (Key::rule(finding), 1);
     let request = Key::request(finding).map(|key| (key, 0));
     let files = file_places(finding).into_iter().flatten();
-    processes.chain(files).chain(request).chain([rule]).collect()
+    let events = finding.events.iter().take(Forest::EVENTS_MAX).enumerate();
+    let events = events.map(|(place, &event)| (Key::event(event), u8::from(0 < place)));
+    let made = Key::makes(finding).map(|key| (key, MADE));
+    let used = Key::acts_with(finding).map(|key| (key, USED));
+    let thief = Key::thief(finding).map(|key| (key, 0));
+    let calls = made.chain(used).chain(thief);
+    processes.chain(files).chain(request).chain(events).chain(calls).chain([rule]).collect()
 }
 
 /// The file that its process runs, if that was dropped, and the file that it touched.

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use clew_event::{Finding, ProcessKey, Text};
+use clew_event::finding::EntityKind;
+use clew_event::text::escaped;
+use clew_event::{EventId, Finding, ProcessKey, Text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// What kind of value a key names.
@@ -27,6 +29,16 @@ pub(crate) enum KeyKind {
     Minute = 7,
     /// A request: findings in it and of its effects.
     Request = 8,
+    /// An event: findings that it decided.
+    Event = 9,
+    /// A credential, user or role: who handed it out, and who acts with it.
+    Identity = 10,
+    /// A stolen credential at one address: what its thief did.
+    Thief = 11,
+    /// A credential of whoever calls an API: lines that called with it.
+    Credential = 12,
+    /// An address that calls an API came from.
+    Caller = 13,
 }
 
 /// The name of one value.
@@ -62,9 +74,65 @@ impl Key {
         (!path.is_empty()).then(|| Self::of(KeyKind::File, &[&scope, path.as_bytes()]))
     }
 
+    /// An event that decides a finding.
+    pub(crate) fn event(event: EventId) -> Self {
+        Self::of(KeyKind::Event, &[&event.0.to_le_bytes()])
+    }
+
+    /// An identity that acts, by its name in findings.
+    pub(crate) fn identity(kind: EntityKind, id: &str) -> Self {
+        Self::of(KeyKind::Identity, &[&[kind as u8], id.as_bytes()])
+    }
+
+    /// What the finding's call was made with: its credential, and in whose name.
+    pub(crate) fn acts_with(finding: &Finding) -> impl Iterator<Item = Self> {
+        let call = finding.subject.call.iter();
+        call.flat_map(|call| {
+            let with =
+                [(EntityKind::Credential, &call.credential), (EntityKind::User, &call.principal)];
+            let named = with.into_iter().filter(|(_, id)| !id.is_empty());
+            named.map(|(kind, id)| Self::identity(kind, &escaped(id.as_bytes())))
+        })
+    }
+
+    /// The processes that the finding is about, as calls to an API may have started them.
+    pub(crate) fn started(finding: &Finding) -> impl Iterator<Item = Self> {
+        let lineage = finding.subject.lineage.iter();
+        lineage.map(|facts| Self::identity(EntityKind::Process, &facts.key.to_string()))
+    }
+
+    /// What the finding's event handed out.
+    pub(crate) fn makes(finding: &Finding) -> impl Iterator<Item = Self> {
+        finding.subject.makes.iter().map(|made| Self::identity(made.kind, &made.id))
+    }
+
+    /// A credential that is used outside its workload, at the address where it is.
+    pub(crate) fn thief(finding: &Finding) -> Option<Self> {
+        let call = finding.subject.call.as_ref().filter(|call| call.is_outside)?;
+        let is_known = !call.credential.is_empty() && !call.address.is_empty();
+        let parts = [call.credential.as_bytes(), call.address.as_bytes()];
+        is_known.then(|| Self::of(KeyKind::Thief, &parts))
+    }
+
+    pub(crate) fn credential(finding: &Finding) -> Option<Self> {
+        let id = &finding.subject.call.as_ref()?.credential;
+        (!id.is_empty()).then(|| Self::of(KeyKind::Credential, &[id.as_bytes()]))
+    }
+
+    pub(crate) fn caller(finding: &Finding) -> Option<Self> {
+        let address = &finding.subject.call.as_ref()?.address;
+        (!address.is_empty()).then(|| Self::of(KeyKind::Caller, &[address.as_bytes()]))
+    }
+
+    /// The pod, or else the container, that something ran in or whose credential called.
     pub(crate) fn container(finding: &Finding) -> Option<Self> {
-        finding.subject.container.as_ref()?;
-        Some(Self::of(KeyKind::Container, &[&scope(finding)]))
+        let of_call = finding.subject.call.as_ref().map(|call| &call.workload);
+        let name = match &finding.subject.container {
+            Some(container) if container.pod.is_empty() => container.id.0.as_bytes(),
+            Some(container) => container.pod.as_bytes(),
+            None => of_call.filter(|workload| !workload.is_empty())?.as_bytes(),
+        };
+        Some(Self::of(KeyKind::Container, &[name]))
     }
 
     pub(crate) fn peer(finding: &Finding) -> Option<Self> {
@@ -87,9 +155,13 @@ impl Key {
 
     pub(crate) fn minute(finding: &Finding) -> Self {
         const NS_PER_MINUTE: u64 = 60_000_000_000;
-        let actor = match finding.subject.lineage.first() {
-            Some(process) => process_bytes(process.key).to_vec(),
-            None => scope(finding),
+        let actor = match (finding.subject.lineage.first(), &finding.subject.call) {
+            (Some(process), _) => process_bytes(process.key).to_vec(),
+            (None, Some(call)) => {
+                let call = [&call.credential, &call.principal, &call.address, &call.action];
+                call.map(|part| part.as_bytes()).join(&0)
+            }
+            (None, None) => scope(finding),
         };
         let minute = (finding.time.unix_ns() / NS_PER_MINUTE).to_le_bytes();
         // What one request did is not told by what another did.
@@ -116,10 +188,12 @@ fn process_bytes(process: ProcessKey) -> [u8; 16] {
 
 /// Where the finding's paths and addresses mean what they say.
 fn scope(finding: &Finding) -> Vec<u8> {
-    match (&finding.subject.container, finding.subject.lineage.first()) {
-        (Some(container), _) => container.id.0.as_bytes().to_vec(),
-        (None, Some(process)) => process.key.boot.0.to_le_bytes().to_vec(),
-        (None, None) => finding.hostname.as_bytes().to_vec(),
+    let subject = &finding.subject;
+    match (&subject.container, subject.lineage.first(), &subject.call) {
+        (Some(container), _, _) => container.id.0.as_bytes().to_vec(),
+        (None, Some(process), _) => process.key.boot.0.to_le_bytes().to_vec(),
+        (None, None, Some(call)) => call.account.as_bytes().to_vec(),
+        (None, None, None) => finding.hostname.as_bytes().to_vec(),
     }
 }
 

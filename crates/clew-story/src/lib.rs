@@ -4,7 +4,7 @@
 //! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
 //! did, and how such lines meet), `score` (when it is told), `tell`, `cast`, `impact` and
 //! `narrative` (how it is told), [`layout`] (how it is drawn), [`attack`] (names). `key` and
-//! `trail` are how findings find one another; `known` and `blindness` are what plain events teach,
+//! `trail` are how findings find one another, `links` what ties them and is no finding; `known` and `blindness` are what plain events teach,
 //! `forgotten` what the engine gave up.
 //!
 //! Invariant: a finding has at most one parent, always an earlier one, so the whole is a forest
@@ -14,6 +14,8 @@
 
 mod blindness;
 mod cast;
+#[cfg(test)]
+mod clouds;
 mod first_processes;
 mod forest;
 mod forgotten;
@@ -25,6 +27,7 @@ mod laws;
 pub mod layout;
 mod line;
 mod lines;
+mod links;
 mod narrative;
 #[cfg(test)]
 mod requests;

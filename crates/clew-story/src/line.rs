@@ -82,6 +82,8 @@ impl Line {
             Key::container(finding).map(|key| (key, Shared::Container)),
             Key::peer(finding).map(|key| (key, Shared::Peer)),
             Key::program(finding).map(|key| (key, Shared::Program)),
+            Key::credential(finding).map(|key| (key, Shared::Credential)),
+            Key::caller(finding).map(|key| (key, Shared::Caller)),
         ];
         for key in keys.into_iter().flatten() {
             if self.keys.len() < Self::KEYS_MAX {

@@ -97,15 +97,24 @@ impl Lines {
         left: &mut BTreeSet<Handle>,
     ) -> BTreeSet<Handle> {
         let mut moved = BTreeSet::new();
-        for kin in self.forest.later_kin(handle) {
+        let mut pending: Vec<Handle> = self.forest.later_kin(handle).into_iter().collect();
+        let mut looked = 0;
+        while let Some(&kin) = pending.get(looked) {
+            looked += 1;
             let Some(node) = self.forest.node(kin) else { continue };
             let cause = self.forest.cause_of(&node.finding, by.known, by.settings.horizon);
             let is_better = cause.is_some() && cause != node.parent;
             if is_better {
+                let hands_out = !node.finding.subject.makes.is_empty();
                 left.insert(self.forest.top(kin));
                 moved.insert(self.forest.line_root(kin));
                 moved.insert(kin);
                 self.forest.link(kin, cause);
+                // Of several that handed out the same, the one with a cause is more likely.
+                if hands_out && pending.len() < Forest::KIN_MAX {
+                    let users = self.forest.later_kin(kin);
+                    pending.extend(users.into_iter().filter(|user| !moved.contains(user)));
+                }
             }
         }
         moved
@@ -350,9 +359,9 @@ impl Lines {
     /// A line that had no finding within the horizon before `now`.
     pub(crate) fn stale(&self, now: TimestampNs, settings: &Settings) -> Option<(Rank, Handle)> {
         [Rank::Quiet, Rank::Seeded, Rank::Told].into_iter().find_map(|rank| {
+            let life = if rank == Rank::Told { settings.story_life } else { settings.horizon };
             let oldest = self.ages.range((rank, TimestampNs::default(), 0)..).next()?;
-            (oldest.0 == rank && settings.horizon < now.since(oldest.1))
-                .then_some((oldest.0, oldest.2))
+            (oldest.0 == rank && life < now.since(oldest.1)).then_some((oldest.0, oldest.2))
         })
     }
 

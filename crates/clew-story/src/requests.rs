@@ -3,7 +3,7 @@
 use clew_event::finding::ProcessFacts;
 use clew_event::http::HttpEvent;
 use clew_event::story::EdgeClass;
-use clew_event::{Actor, Event, EventId, EventKind, EventType, Finding, Story};
+use clew_event::{Actor, Event, EventId, EventKind, EventType, Finding, ProcessKey, Story};
 
 use crate::sample::{Sample, at_ms, process};
 use crate::{Settings, Stories};
@@ -13,14 +13,14 @@ fn app() -> ProcessFacts {
 }
 
 /// A server, as it reads a request.
-fn served() -> Event {
+pub(crate) fn served(by: ProcessKey) -> Event {
     let http = HttpEvent { is_inbound: true, ..HttpEvent::default() };
     Event {
         id: EventId(1),
         time: at_ms(0),
         arrived: at_ms(0),
         event_type: EventType::HttpRequest,
-        actor: Some(Actor { process: app().key, ..Actor::default() }),
+        actor: Some(Actor { process: by, ..Actor::default() }),
         kind: EventKind::Http(Box::new(http)),
     }
 }
@@ -39,7 +39,7 @@ fn effect(rule: &str, exchange: u128, probability: f64, ms: u64) -> Finding {
 /// The last revision of each story, the earliest told first.
 fn told(findings: &[Finding]) -> Vec<Story> {
     let mut stories = Stories::new(Settings::default());
-    stories.observe(&served());
+    stories.observe(&served(app().key));
     let mut revisions: Vec<Story> = Vec::new();
     for finding in findings {
         stories.join(finding, &mut revisions);

@@ -1,8 +1,10 @@
 //! Findings to test with: a web server in a container, the shells below it and what they run.
 
-use clew_event::finding::{ContainerFacts, ProcessFacts, RequestFacts, Subject};
+use clew_event::finding::{
+    CallFacts, ContainerFacts, EntityKind, ProcessFacts, RequestFacts, Subject,
+};
 use clew_event::{
-    BootId, ContainerId, EventId, Finding, FindingId, Priority, ProcessKey, TimestampNs,
+    BootId, ContainerId, Entity, EventId, Finding, FindingId, Priority, ProcessKey, TimestampNs,
 };
 
 /// Second at which all samples begin: 2025-11-24T18:02:02Z.
@@ -129,6 +131,42 @@ impl Sample {
         self
     }
 
+    /// Hands out a credential.
+    pub(crate) fn makes(mut self, credential: &str) -> Self {
+        let (kind, id) = (EntityKind::Credential, credential.to_owned());
+        self.0.subject.makes.push(Entity { kind, name: id.clone(), id });
+        self
+    }
+
+    /// Of no bits: it ties others together.
+    pub(crate) fn link(mut self) -> Self {
+        self.0.bits = 0.0;
+        self
+    }
+
+    /// A call with a credential, of no process.
+    pub(crate) fn call(mut self, action: &str, credential: &str, address: &str) -> Self {
+        self.0.source = "aws_cloudtrail".into();
+        self.0.hostname = String::new();
+        let call = CallFacts {
+            action: action.into(),
+            credential: credential.into(),
+            account: "111122223333".into(),
+            address: address.into(),
+            ..CallFacts::default()
+        };
+        self.0.subject = Subject { call: Some(Box::new(call)), ..Subject::default() };
+        self
+    }
+
+    /// The credential of a workload, used outside it.
+    pub(crate) fn outside(mut self, workload: &str) -> Self {
+        if let Some(call) = &mut self.0.subject.call {
+            (call.is_outside, call.workload) = (true, workload.into());
+        }
+        self
+    }
+
     /// A payload in the request itself, which starts no story.
     pub(crate) fn payload(mut self, number: u128) -> Self {
         self.0.events = vec![EventId(number)];
@@ -139,7 +177,9 @@ impl Sample {
     /// The finding, with an id made from rule, process and time.
     pub(crate) fn finding(mut self) -> Finding {
         let pid = self.0.subject.lineage.first().map_or(0, |process| process.key.pid);
-        let text = format!("{} {pid} {}", self.0.rule, self.0.time);
+        let action =
+            self.0.subject.call.as_ref().map_or_else(String::new, |c| c.action.to_string());
+        let text = format!("{} {pid} {}{action}", self.0.rule, self.0.time);
         let digest = blake3::hash(text.as_bytes());
         let half: [u8; 16] = digest.as_bytes()[..16].try_into().unwrap();
         self.0.id = FindingId(u128::from_be_bytes(half));

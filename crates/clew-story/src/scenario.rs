@@ -339,8 +339,8 @@ fn a_story_without_news_is_closed_and_makes_room() {
     let mut revisions = Vec::new();
     attack(100, 1_000).iter().for_each(|finding| stories.join(finding, &mut revisions));
     assert_eq!(stories.counts().stories_open, 1);
-    let seven_hours_ms = 7 * 3_600 * 1_000;
-    stories.join(&alone("a", 900, seven_hours_ms).finding(), &mut revisions);
+    let after_its_life_ms = 91 * 86_400 * 1_000;
+    stories.join(&alone("a", 900, after_its_life_ms).finding(), &mut revisions);
     let counts = stories.counts();
     assert_eq!((counts.stories_open, counts.findings_kept, counts.findings_evicted), (0, 1, 0));
 }

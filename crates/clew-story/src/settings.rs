@@ -13,9 +13,12 @@ pub struct Settings {
     pub seed_bits: f64,
     /// Bits that a tie which is not causal needs to join two lines.
     pub join_bits_min: f64,
-    /// How far apart in event time two findings may lie and still be tied, and after how long
-    /// without a finding a line is forgotten and a story closed.
+    /// How far apart in event time two findings may lie and still be tied by process, request,
+    /// thief or a shared value, and after how long without a finding a line is forgotten.
     pub horizon: Duration,
+    /// After how long without a finding a story that was told is closed. What an attacker planted
+    /// (a key, a user) re-opens it until then.
+    pub story_life: Duration,
     /// Findings held at once, at 2 to 6 KiB each with all their ancestors.
     pub findings_max: usize,
 }
@@ -32,6 +35,7 @@ impl Default for Settings {
             seed_bits: 8.0,
             join_bits_min: 2.0,
             horizon: Duration::from_secs(6 * 3600),
+            story_life: Duration::from_secs(90 * 86_400),
             findings_max: Self::FINDINGS_MAX,
         }
     }

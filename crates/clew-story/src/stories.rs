@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::known::Known;
 use crate::line::Rank;
 use crate::lines::{Change, Judgment, Lines};
+use crate::links::Links;
 use crate::score::{self, Looks};
 use crate::settings::Settings;
 use crate::tell::{self, Scene};
@@ -28,6 +29,10 @@ pub struct Stories {
     known: Known,
     blindness: Blindness,
     looks: Looks,
+    links: Links,
+    /// Links that took their place since they were last asked for.
+    #[serde(skip)]
+    drawn: Vec<Finding>,
     /// Stories told and still growing, in the order in which they were first told.
     told: BTreeMap<u64, Told>,
     /// The story of each tree that has one, by the tree's top.
@@ -48,7 +53,8 @@ pub struct Counts {
     pub findings_counted: u64,
     /// Findings let go before their time because there were too many.
     pub findings_evicted: u64,
-    /// Findings forgotten because their line or story had no news within the horizon.
+    /// Findings forgotten because their line had no news within the horizon, or their story within
+    /// its life.
     pub findings_expired: u64,
     /// Stories that still grow.
     pub stories_open: u64,
@@ -83,8 +89,12 @@ impl Told {
 
 impl Stories {
     /// Values by which findings may find one another, per finding held; a finding has 16
-    /// ancestors, two files, a request and a rule, and a line [`crate::line::Line::KEYS_MAX`] values more.
-    const TRAILS_PER_FINDING_MAX: usize = 32;
+    /// ancestors, two files, a request, up to 8 events, a rule and up to 11 identities, and a line
+    /// [`crate::line::Line::KEYS_MAX`] values more.
+    const TRAILS_PER_FINDING_MAX: usize = 48;
+
+    /// Links that one finding draws at most, some more with the last.
+    const LINKS_MAX: usize = 32;
 
     /// No findings yet.
     #[must_use]
@@ -96,6 +106,8 @@ impl Stories {
             known: Known::default(),
             blindness: Blindness::default(),
             looks: Looks::default(),
+            links: Links::default(),
+            drawn: Vec::new(),
             told: BTreeMap::new(),
             by_top: BTreeMap::new(),
             now: TimestampNs::default(),
@@ -120,6 +132,52 @@ impl Stories {
     /// same stories.
     pub fn join(&mut self, finding: &Finding, revisions: &mut Vec<Story>) {
         self.counts.findings_seen += 1;
+        for link in self.links_to(finding) {
+            self.place(&link, revisions);
+            self.drawn.push(link);
+        }
+        self.place(finding, revisions);
+    }
+
+    /// Takes what is no finding and ties others together: it handed out what they act with. It has
+    /// no bits, and waits until it is needed.
+    pub fn link(&mut self, link: Finding, revisions: &mut Vec<Story>) {
+        let forest = &self.lines.forest;
+        let is_caused = forest.cause_of(&link, &self.known, self.settings.horizon).is_some();
+        if !is_caused && !forest.is_acted_with(&link) {
+            self.links.park(link);
+            return;
+        }
+        self.join(&link, revisions);
+        self.drawn.push(link);
+    }
+
+    /// Takes out the links that became steps since this was last asked.
+    pub fn take_drawn(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.drawn)
+    }
+
+    /// Links that were given up before a finding needed them.
+    #[must_use]
+    pub const fn links_dropped(&self) -> u64 {
+        self.links.dropped()
+    }
+
+    /// The waiting links by which a finding has what it acts with, and by which they have theirs;
+    /// the farthest first.
+    fn links_to(&mut self, finding: &Finding) -> Vec<Finding> {
+        let mut found = self.links.take(Key::acts_with(finding).chain(Key::started(finding)));
+        let mut next = 0;
+        while let Some(link) = found.get(next).filter(|_| found.len() < Self::LINKS_MAX) {
+            next += 1;
+            let further = self.links.take(Key::acts_with(link).chain(Key::started(link)));
+            found.extend(further);
+        }
+        found.reverse();
+        found
+    }
+
+    fn place(&mut self, finding: &Finding, revisions: &mut Vec<Story>) {
         self.now = self.now.max(finding.time);
         self.close_stale();
         if self.settings.seed_bits <= finding.bits {

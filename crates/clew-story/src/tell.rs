@@ -4,15 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_event::finding::{ProcessFacts, RequestFacts};
+use clew_event::finding::{CallFacts, ProcessFacts, RequestFacts};
 use clew_event::story::{Edge, Impact, Root, Severity, Step};
-use clew_event::{BootId, EventId, Finding, FindingId, ProcessKey, Story, StoryId, TimestampNs};
+use clew_event::{
+    BootId, EventId, Finding, FindingId, ProcessKey, Story, StoryId, Text, TimestampNs,
+};
 
 use crate::attack::technique;
 use crate::blindness::Blindness;
 use crate::cast::{cast, entities};
 use crate::forest::{Forest, Node};
 use crate::impact;
+use crate::key::Key;
 use crate::narrative::{self, Certainty};
 use crate::score::Likelihood;
 use crate::tie::{Shared, Tie, Via, is_about_start};
@@ -146,12 +149,7 @@ fn title(root: &Node, process: Option<ProcessKey>, findings: &[&Finding]) -> Str
             format!("{} below {}", words::quoted(&process.name), words::quoted(&parent.name))
         }
     };
-    let place = match words::container_name(&root.finding) {
-        Some(name) => format!("in container `{name}`"),
-        None => {
-            format!("on node `{}`", clew_event::text::escaped(root.finding.hostname.as_bytes()))
-        }
-    };
+    let place = words::short_place(&root.finding);
     let mut tactics: Vec<String> = Vec::new();
     for finding in findings {
         let of_finding: BTreeSet<_> =
@@ -227,7 +225,7 @@ fn common_ancestor(root: &Node, scene: &Scene) -> usize {
         let tie = scene.forest.node(member)?.parent.as_ref()?;
         match tie.via {
             Via::Process { ancestor, .. } => Some(ancestor),
-            Via::Request { .. } | Via::File { .. } | Via::Shared { .. } => None,
+            _ => None,
         }
     });
     let ancestors: BTreeSet<ProcessKey> = ties.collect();
@@ -263,14 +261,17 @@ fn edge(forest: &Forest, node: &Node, tie: &Tie) -> Option<Edge> {
     let mut events: Vec<EventId> = own.collect();
     match tie.via {
         Via::Process { .. } => events.extend(starts),
-        Via::Request { exchange, .. } => events.push(exchange),
-        Via::File { .. } | Via::Shared { .. } => {}
+        Via::Request { exchange: event, .. } | Via::Event(event) => events.push(event),
+        Via::Handed | Via::Thief | Via::File { .. } | Via::Shared { .. } => {}
     }
     let mut seen = BTreeSet::new();
     events.retain(|event| seen.insert(*event));
     let sentence = match tie.via {
         Via::Process { here, there, .. } => lineage_sentence(node, earlier, here, there),
         Via::Request { millionths, .. } => request_sentence(node, millionths),
+        Via::Event(event) => format!("Both are about the event {event}."),
+        Via::Handed => handed_sentence(node, earlier),
+        Via::Thief => thief_sentence(node),
         Via::File { touched, ran } => file_sentence(forest, touched, ran),
         Via::Shared { value, per_day } => shared_sentence(node, earlier, value, per_day),
     };
@@ -311,6 +312,27 @@ fn request_sentence(node: &Node, millionths: u32) -> String {
     }
 }
 
+/// What the earlier finding's event handed out and the later one acts with.
+fn handed_sentence(node: &Node, earlier: &Node) -> String {
+    let used: Vec<Key> = Key::acts_with(&node.finding).collect();
+    let mut made = earlier.finding.subject.makes.iter();
+    let made = made.find(|made| used.contains(&Key::identity(made.kind, &made.id)));
+    let name = made.map(|made| made.name.as_str()).unwrap_or_default();
+    match earlier.finding.subject.lineage.first() {
+        Some(process) => {
+            format!("It was done with `{name}`, which {} had been handed.", words::process(process))
+        }
+        None => format!("It was done with `{name}`, which the earlier call made."),
+    }
+}
+
+fn thief_sentence(node: &Node) -> String {
+    let call = node.finding.subject.call.as_deref();
+    let part = |of: fn(&CallFacts) -> &Text| call.map(of).map(words::quoted).unwrap_or_default();
+    let (credential, address) = (part(|call| &call.credential), part(|call| &call.address));
+    format!("Both used the credential {credential} from {address}, outside its workload.")
+}
+
 fn file_sentence(forest: &Forest, touched: Handle, ran: Handle) -> String {
     let first = |handle| forest.node(handle)?.finding.subject.lineage.first();
     let (Some(hand), Some(runner)) = (first(touched), first(ran)) else {
@@ -323,14 +345,16 @@ fn file_sentence(forest: &Forest, touched: Handle, ran: Handle) -> String {
 fn shared_sentence(node: &Node, earlier: &Node, value: Shared, per_day: f64) -> String {
     let apart = node.finding.time.since(earlier.finding.time).as_secs_f64();
     let what = match value {
-        Shared::Container => {
-            let name = words::container_name(&node.finding).unwrap_or_default();
-            format!("Both happened in container `{name}`")
-        }
+        Shared::Container => match words::container_name(&node.finding) {
+            Some(name) => format!("Both happened in container `{name}`"),
+            None => "Both are of the same workload".to_owned(),
+        },
         Shared::Peer => {
             format!("Both lines spoke with {}", words::quoted(&node.finding.subject.peer))
         }
         Shared::Program => "Both lines ran the same dropped program".to_owned(),
+        Shared::Credential => "Both called with the same credential".to_owned(),
+        Shared::Caller => "Both called from the same address".to_owned(),
     };
     format!(
         "{what}, {apart:.1} s apart; unrelated findings of such weight meet there {per_day} times a day."

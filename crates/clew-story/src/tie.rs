@@ -35,6 +35,12 @@ pub(crate) enum Via {
     Process { ancestor: ProcessKey, here: u8, there: u8 },
     /// The request that both are of, with how likely that is in millionths.
     Request { exchange: EventId, millionths: u32 },
+    /// An event that decided both, or that the later one names as a reason too.
+    Event(EventId),
+    /// An identity that the earlier one's event handed out and the later one acts with.
+    Handed,
+    /// A stolen credential, which both used from one address.
+    Thief,
     /// A file that one finding's process handled and the other's ran.
     File { touched: Handle, ran: Handle },
     /// A value whose coincidences come `per_day`.
@@ -44,18 +50,29 @@ pub(crate) enum Via {
 /// A value that findings may share by chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Shared {
-    /// The container both happened in.
+    /// The container both happened in; in a cluster, the pod.
     Container,
     /// The address both spoke with, from one container.
     Peer,
     /// The dropped program both ran, in one container.
     Program,
+    /// The credential both called an API with.
+    Credential,
+    /// The address both called an API from.
+    Caller,
 }
 
 impl Via {
     /// True within one line of causes; false between two lines.
     pub(crate) const fn is_lineage(&self) -> bool {
-        matches!(self, Self::Process { .. } | Self::Request { .. })
+        match self {
+            Self::Process { .. }
+            | Self::Request { .. }
+            | Self::Event(_)
+            | Self::Handed
+            | Self::Thief => true,
+            Self::File { .. } | Self::Shared { .. } => false,
+        }
     }
 }
 
@@ -65,7 +82,7 @@ impl Shared {
     const fn span_seconds(self) -> f64 {
         match self {
             Self::Container => 600.0,
-            Self::Peer => 1_800.0,
+            Self::Peer | Self::Credential | Self::Caller => 1_800.0,
             Self::Program => 3_600.0,
         }
     }

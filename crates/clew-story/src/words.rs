@@ -50,6 +50,9 @@ pub(crate) fn request(facts: &RequestFacts) -> String {
 
 /// `` in container `shop` (image `shop:1`) on node `n4` ``
 pub(crate) fn place(finding: &Finding) -> String {
+    if is_call_alone(finding) {
+        return short_place(finding);
+    }
     let node = escaped(finding.hostname.as_bytes());
     let node = if node.is_empty() { node } else { format!(" on node `{node}`") };
     let Some(container) = &finding.subject.container else {
@@ -69,6 +72,22 @@ pub(crate) fn container_name(finding: &Finding) -> Option<String> {
     let container = finding.subject.container.as_ref()?;
     let name = container.name.to_string();
     Some(if name.is_empty() { escaped(container.id.short().as_bytes()) } else { name })
+}
+
+/// The same, as short as a title needs it.
+pub(crate) fn short_place(finding: &Finding) -> String {
+    match (container_name(finding), &finding.subject.call) {
+        (Some(name), _) => format!("in container `{name}`"),
+        (None, Some(call)) if is_call_alone(finding) => {
+            format!("in account {}", quoted(&call.account))
+        }
+        (None, _) => format!("on node `{}`", escaped(finding.hostname.as_bytes())),
+    }
+}
+
+/// True for a call to an API of which no process is known.
+fn is_call_alone(finding: &Finding) -> bool {
+    finding.subject.call.is_some() && finding.subject.lineage.is_empty()
 }
 
 /// The finding's own words: its output without the fields after ` | `, or in the older style of

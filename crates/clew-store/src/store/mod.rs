@@ -53,6 +53,8 @@ pub struct Store {
 pub struct Batch<'a> {
     /// New findings.
     pub findings: &'a [Finding],
+    /// What ties findings of the stories together; kept as findings are.
+    pub links: &'a [Finding],
     /// New revisions.
     pub stories: &'a [Story],
     /// The events that prove them.
@@ -97,7 +99,8 @@ impl Store {
     /// Where the file cannot be written; then nothing of the batch was.
     pub fn put(&mut self, batch: Batch<'_>) -> Result<(), StoreError> {
         self.write(|transaction| {
-            batch.findings.iter().try_for_each(|finding| insert_finding(transaction, finding))?;
+            let mut findings = batch.findings.iter().chain(batch.links);
+            findings.try_for_each(|finding| insert_finding(transaction, finding))?;
             batch.stories.iter().try_for_each(|story| insert_story(transaction, story))?;
             batch.events.iter().try_for_each(|event| insert_event(transaction, event))
         })

@@ -30,6 +30,7 @@ fn what_was_put_survives_a_restart() -> Outcome {
         findings: &[finding(1, 5)],
         stories: &[story(1, 5)],
         events: std::slice::from_ref(&event),
+        ..Batch::default()
     })?;
     store.save_snapshot(b"state")?;
     store.save_snapshot(b"later state")?;

@@ -1,0 +1,140 @@
+//! Attacks that leave the container by a stolen credential, and what only looks like one.
+
+use std::collections::BTreeSet;
+
+use clew_event::finding::ProcessFacts;
+use clew_event::story::EdgeClass;
+use clew_event::{Finding, Priority, Story};
+
+use crate::sample::{Sample, process};
+use crate::{Settings, Stories};
+
+const APP: &str = "c0ffee00c0ffee00";
+const THIEF: &str = "198.51.100.66";
+
+/// What a story is made from: findings, and links that wait.
+#[derive(Clone)]
+enum Told {
+    Finding(Finding),
+    Link(Finding),
+}
+
+fn app() -> [ProcessFacts; 1] {
+    [process(100, "python3", "python3 app.py", 0)]
+}
+
+fn call(rule: &str, action: &str, credential: &str, ms: u64) -> Sample {
+    Sample::new(rule, 1).call(action, credential, THIEF).at(ms)
+}
+
+/// The application's own library takes the credential, as it does every hour.
+fn refresh(ms: u64) -> Finding {
+    Sample::new("handed out", 1).lineage(&app()).at(ms).makes("ASIA1").link().finding()
+}
+
+/// A request makes the application fetch the credential, which then is used from elsewhere to make
+/// a user with a key, and the key to read the data.
+fn theft() -> Vec<Told> {
+    let ssrf = Sample::new("ssrf", 1).lineage(&app()).at(10_000).request(7, 1.0);
+    let ssrf = ssrf.techniques(&["T1552.005"]).priority(Priority::Critical).finding();
+    let fetch = Sample::new("handed out", 1).lineage(&app()).at(10_010).request(7, 1.0);
+    let fetch = fetch.makes("ASIA1").link().finding();
+    let outside = |rule, action, ms| call(rule, action, "ASIA1", ms).outside(APP);
+    let who = outside("moved", "GetCallerIdentity", 10_000).finding();
+    let user = outside("user made", "CreateUser", 12_000).finding();
+    let key = outside("key made", "CreateAccessKey", 13_000).makes("AKIA2").finding();
+    let list = call("planted user acts", "ListBuckets", "AKIA2", 14_000).finding();
+    let read = call("mass read", "GetObject", "AKIA2", 20_000).techniques(&["T1530"]).finding();
+    let findings = [ssrf, who, user, key, list, read].map(Told::Finding);
+    findings.into_iter().chain([Told::Link(fetch)]).collect()
+}
+
+/// An administrator makes a user, and a job reads the bucket with its own credential.
+fn honest() -> Vec<Told> {
+    let admin = Sample::new("user made", 1).call("CreateUser", "AKIAADMIN", "203.0.113.9");
+    let job = Sample::new("mass read", 1).call("GetObject", "ASIAJOB", "10.0.0.7");
+    let findings = [admin.at(11_500).finding(), job.at(19_000).finding()].map(Told::Finding);
+    findings.into_iter().chain([Told::Link(refresh(5_000)), Told::Link(refresh(10_200))]).collect()
+}
+
+/// The stories of all this as they stand at the end.
+fn stories(told: &[Told]) -> Vec<Story> {
+    let mut stories = Stories::new(Settings::default());
+    stories.observe(&crate::requests::served(app()[0].key));
+    let mut revisions = Vec::new();
+    for it in told {
+        match it {
+            Told::Finding(finding) => stories.join(finding, &mut revisions),
+            Told::Link(link) => stories.link(link.clone(), &mut revisions),
+        }
+    }
+    let mut last = std::collections::BTreeMap::new();
+    revisions.into_iter().for_each(|story| drop(last.insert(story.id, story)));
+    last.into_values().filter(|story| !story.steps.is_empty()).collect()
+}
+
+fn rules(story: &Story) -> Vec<&str> {
+    story.steps.iter().map(|step| step.rule.as_str()).collect()
+}
+
+fn in_time(mut told: Vec<Told>) -> Vec<Told> {
+    told.sort_by_key(|it| match it {
+        Told::Finding(finding) | Told::Link(finding) => (finding.time, finding.id),
+    });
+    told
+}
+
+#[test]
+fn a_theft_is_one_story_from_the_request_to_the_data_and_holds_nothing_else() {
+    let told = in_time(theft().into_iter().chain(honest()).collect());
+    let stories = stories(&told);
+    let [story] = stories.as_slice() else { panic!("{} stories", stories.len()) };
+    let mut rules = rules(story);
+    rules.sort_unstable();
+    let all =
+        ["handed out", "key made", "mass read", "moved", "planted user acts", "ssrf", "user made"];
+    assert_eq!(rules, all);
+    assert!(story.root.sentence.starts_with("A request from `198.51.100.7`"), "{story:#?}");
+    let edges = story.steps.iter().filter_map(|step| step.edge.as_ref());
+    assert!(edges.clone().all(|edge| edge.class == EdgeClass::C));
+    assert_eq!(edges.count(), story.steps.len() - 1);
+}
+
+#[test]
+fn a_theft_is_the_same_story_in_every_order_of_arrival() {
+    let told = in_time(theft().into_iter().chain(honest()).collect());
+    let steps = |told: &[Told]| -> BTreeSet<BTreeSet<String>> {
+        let names = |story: &Story| rules(story).into_iter().map(str::to_owned).collect();
+        stories(told).iter().map(names).collect()
+    };
+    let expected = steps(&told);
+    let mut seed = 1_u64;
+    for _ in 0..300 {
+        let mut shuffled = told.clone();
+        for place in (1..shuffled.len()).rev() {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            shuffled.swap(place, (seed >> 33) as usize % (place + 1));
+        }
+        assert_eq!(steps(&shuffled), expected);
+    }
+}
+
+#[test]
+fn whoever_uses_a_credential_inside_its_workload_is_not_tied_to_who_was_handed_it() {
+    let inside = Sample::new("mass read", 1).call("GetObject", "ASIA1", "10.0.0.2").at(30_000);
+    let mut told = theft();
+    told.push(Told::Finding(inside.finding()));
+    let stories = stories(&in_time(told));
+    let read = stories.iter().flat_map(|story| &story.steps);
+    assert_eq!(read.filter(|step| step.rule == "mass read").count(), 1);
+}
+
+#[test]
+fn a_key_that_sleeps_for_a_month_still_belongs_to_the_story_that_planted_it() {
+    let month_ms = 30 * 86_400 * 1_000;
+    let mut told = in_time(theft());
+    told.push(Told::Finding(call("planted user acts", "ListSecrets", "AKIA2", month_ms).finding()));
+    let stories = stories(&told);
+    assert_eq!(stories.len(), 1);
+    assert_eq!(stories[0].steps.last().map(|step| step.time), Some(crate::sample::at_ms(month_ms)));
+}
