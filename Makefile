@@ -17,8 +17,8 @@ run: setup-build ## Build Clew and start it: sensor, engine, store and page (ARG
 
 test: setup-test check-fmt check-tidy check-scripts check-deny check-lint check-docs check-tests ## Run every check and test
 
-demo: setup-test ## Attack the lab's vulnerable application and show the story (ARGS="--keep")
-	lab/demo.sh $(ARGS)
+demo: setup-test ## Attack one of the lab's applications and show the story (SCENARIO=ssrf ARGS="--keep")
+	lab/scenario $(or $(SCENARIO),ssrf) $(ARGS)
 
 bench: setup-build ## Run the benchmarks and print figures and ratios (ARGS="engine")
 	cargo xtask bench $(ARGS)

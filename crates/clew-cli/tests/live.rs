@@ -1,6 +1,6 @@
 //! The whole thread, live: real behavior in real containers, seen by `clew run`.
 //!
-//! `lab/demo.sh` fails unless there is exactly one story and it is whole; the tape it recorded is
+//! `lab/scenario netcheck` fails unless there is exactly one story and it is whole; the tape it recorded is
 //! then replayed without any privilege. `lab/behaviors/verify` performs what each stable Falco
 //! rule and some incubating and sandbox ones are about, and near misses, under those rule files
 //! unchanged. `lab/requests/verify` attacks web applications in five runtimes and their twins without
@@ -61,8 +61,8 @@ fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
     let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let tape = folder.path().join("demo.tape");
-    let demo = Command::new(repository().join("lab/demo.sh"))
-        .args(["--clew", env!("CARGO_BIN_EXE_clew"), "--record"])
+    let demo = Command::new(repository().join("lab/scenario"))
+        .args(["netcheck", "--clew", env!("CARGO_BIN_EXE_clew"), "--record"])
         .arg(&tape)
         .env("CLEW_LISTEN", "127.0.0.1:7374")
         .output()
