@@ -1,4 +1,4 @@
-//! Chores of the house: `tidy`, `codegen` and `bench`.
+//! Chores of the house: `tidy`, `codegen`, `bench` and `storybench`.
 //!
 //! Whatever a machine can check about the form of this repository is checked here, so that people
 //! can look at meaning. Reading order: [`tree`] (which files there are), [`tidy`] (one small
@@ -9,6 +9,7 @@
 mod bench;
 mod codegen;
 mod scan;
+mod storybench;
 mod tidy;
 mod tree;
 
@@ -25,6 +26,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   tidy               check the form of the repository (also a test: `cargo test -p xtask`)
   codegen [--check]  write the generated files, or say which are stale
   bench [FILTER]     run the benchmarks and print figures and ratios
+  storybench …       make up attacks, and print what became of them as stories
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["codegen"] => run_codegen(codegen::Mode::Write),
         ["codegen", "--check"] => run_codegen(codegen::Mode::Check),
         ["bench", filters @ ..] => bench::run(filters).map(|report| (report, true)),
+        ["storybench", words @ ..] => storybench::run(words).map(|report| (report, true)),
         _ => return say(USAGE, ExitCode::from(2)),
     };
     match answer {

@@ -6,5 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod cloudtrail;
+pub mod storybench;
 
 pub use clew_suite::{page, scenario, verdict as rule_suite};

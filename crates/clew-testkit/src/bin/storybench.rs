@@ -1,0 +1,100 @@
+//! Runs storybench and prints its table: `cargo xtask storybench`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is printed for people")]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clew_story::{Settings, Stories};
+use clew_testkit::storybench::order::{self, Equality};
+use clew_testkit::storybench::report::Report;
+use clew_testkit::storybench::run::{Observed, Plan, observe, rules};
+
+const USAGE: &str = "usage: cargo xtask storybench [--seed N] [--days D] [--tenants N] [--shuffles N] [--json FILE] [--misses]";
+
+struct Options {
+    plan: Plan,
+    shuffles: u32,
+    json: Option<String>,
+    is_told_misses: bool,
+}
+
+fn options() -> Option<Options> {
+    let plan = Plan { seed: 1, tenants: 21, days: 7 };
+    let mut options = Options { plan, shuffles: 1_000, json: None, is_told_misses: false };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seed" => options.plan.seed = words.next()?.parse().ok()?,
+            "--days" => options.plan.days = words.next()?.parse().ok()?,
+            "--tenants" => options.plan.tenants = words.next()?.parse().ok()?,
+            "--shuffles" => options.shuffles = words.next()?.parse().ok()?,
+            "--json" => options.json = Some(words.next()?),
+            "--misses" => options.is_told_misses = true,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+fn main() -> ExitCode {
+    let Some(options) = options() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    let mut report = Report::new(&options.plan);
+    let (mut seconds, mut joins, mut join_seconds) = (0.0, 0.0, 0.0);
+    let mut orders: Vec<Equality> = Vec::new();
+    let share = options.shuffles.div_ceil(options.plan.tenants.max(1));
+    for tenant in 0..options.plan.tenants {
+        let rules = rules()?;
+        let began = Instant::now();
+        let observed = observe(&options.plan, tenant, rules);
+        seconds += began.elapsed().as_secs_f64();
+        let (count, took) = join(&observed);
+        joins += count;
+        join_seconds += took;
+        orders.push(order::shuffle(&observed, options.plan.seed, share));
+        report.add(&observed);
+    }
+    report.order = Equality {
+        shuffles: orders.iter().map(|it| it.shuffles).sum(),
+        mean: orders.iter().map(|it| it.mean).sum::<f64>() / f64::from(options.plan.tenants.max(1)),
+        least: orders.iter().map(|it| it.least).fold(1.0, f64::min),
+    };
+    let events = f64::from(u32::try_from(report.events).unwrap_or(u32::MAX));
+    report.costs.push(("seconds for a million events, made and judged", seconds / events * 1e6));
+    report.costs.push(("nanoseconds to join a finding", join_seconds / joins * 1e9));
+    println!("{}", report.table());
+    if options.is_told_misses {
+        report.misses.iter().for_each(|(miss, count)| println!("- {count} {miss}"));
+        report.false_stories.iter().for_each(|(rules, count)| println!("- {count} false: {rules}"));
+    }
+    if let Some(path) = &options.json {
+        std::fs::write(path, format!("{:#}\n", report.json()))
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// How many findings were joined, and in how many seconds.
+fn join(observed: &Observed) -> (f64, f64) {
+    let mut stories = Stories::new(Settings::default());
+    let mut revisions = Vec::new();
+    let began = Instant::now();
+    for (finding, _) in &observed.findings {
+        stories.join(finding, &mut revisions);
+        revisions.clear();
+    }
+    let count = f64::from(u32::try_from(observed.findings.len()).unwrap_or(u32::MAX));
+    (count, began.elapsed().as_secs_f64())
+}
