@@ -11,6 +11,7 @@
 
 mod bounded;
 mod content;
+mod custom;
 mod detect;
 mod endpoint;
 mod exchange;
@@ -36,6 +37,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::detected::Detected;
 use bounded::Bounded;
+pub use custom::DESTINATIONS_MAX;
+use custom::Destination;
 use endpoint::Endpoint;
 use exchange::Exchange;
 use habit::{TELLING_BITS, surprisal};
@@ -80,6 +83,7 @@ pub struct Apis {
     principals: Bounded<Principal, PRINCIPALS_MAX>,
     attempts: Bounded<Attempts, ATTEMPTS_MAX>,
     upstreams: Bounded<Upstream, APIS_MAX>,
+    destinations: Bounded<Destination, DESTINATIONS_MAX>,
     /// Who did what would start a story.
     disputed: Bounded<Seen<8>, TOLD_MAX>,
     /// When it was told last, and how surprising it was.
@@ -198,6 +202,7 @@ impl Apis {
             + self.principals.evicted()
             + self.attempts.evicted()
             + self.upstreams.evicted()
+            + self.destinations.evicted()
             + self.disputed.evicted()
             + self.told.evicted()
     }

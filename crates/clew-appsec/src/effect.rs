@@ -13,6 +13,8 @@ mod fragment;
 mod host;
 mod statement;
 
+pub(crate) use host::METADATA_BITS;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -160,6 +162,8 @@ struct Proof {
     piece: Vec<u8>,
     /// What the application did with it.
     did: String,
+    /// Host and port that were named, of a server-side request.
+    destination: Option<String>,
 }
 
 /// What was proven.
@@ -219,7 +223,7 @@ fn detected(bits: f64, proof: Proof, cause: &Cause) -> Detected {
     let request = &cause.request;
     let (method, path) = (cut(request.method.as_bytes()), cut(request.path.as_bytes()));
     let piece = cut(&proof.piece);
-    let Proof { kind, argument, decoded, did, .. } = proof;
+    let Proof { kind, argument, decoded, did, destination, .. } = proof;
     let by = if piece.is_empty() {
         "with no piece of it in sight".to_owned()
     } else if decoded.is_empty() {
@@ -228,7 +232,7 @@ fn detected(bits: f64, proof: Proof, cause: &Cause) -> Detected {
         format!("which the {argument} holds once decoded ({decoded}): {piece}")
     };
     let mut techniques = kind.techniques().to_vec();
-    if kind == Kind::ServerRequest && host::METADATA_BITS <= bits {
+    if kind == Kind::ServerRequest && METADATA_BITS <= bits {
         techniques.push("T1552.005");
     }
     let mut fields = BTreeMap::from([
@@ -237,6 +241,7 @@ fn detected(bits: f64, proof: Proof, cause: &Cause) -> Detected {
         ("http.decoded", decoded),
         ("http.match", piece),
     ]);
+    fields.extend(destination.map(|it| ("http.destination", it)));
     if cause.probability < 1.0 {
         fields.insert("http.probability", format!("{:.3}", cause.probability));
     }

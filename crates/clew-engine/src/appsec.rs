@@ -75,6 +75,11 @@ impl Judge {
             }
             _ => {}
         }
+        if let ([Some(cause)], [detected]) = (self.of.as_slice(), self.found.as_slice())
+            && apis.is_custom(event, &view.workload(), &cause.request, detected)
+        {
+            self.take().for_each(drop);
+        }
     }
 
     /// Takes out what the last event gave, each with the request that it is proved to be of.

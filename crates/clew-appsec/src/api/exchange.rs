@@ -58,13 +58,6 @@ impl<'a> Exchange<'a> {
         let content_type = |given: Option<&'a clew_event::Text>| -> &'a [u8] {
             given.map_or(&[], clew_event::Text::as_bytes)
         };
-        let who = match (&request.principal, request.client) {
-            (Some(principal), _) => hash64(principal.hash.as_bytes()),
-            (None, Some(client)) => hash64(client.to_string().as_bytes()),
-            (None, None) => 0,
-        };
-        let who = mix(api, who);
-        let source = if request.principal.is_some() { fold(who) } else { network.unwrap_or(0) };
         Self {
             http,
             request,
@@ -73,8 +66,8 @@ impl<'a> Exchange<'a> {
             api,
             endpoint: mix(route.key, hash64(request.method.as_bytes())),
             route,
-            who,
-            source,
+            who: who(api, request),
+            source: source(api, request),
             network,
             agent: request.header("user-agent").map(|agent| hash32(agent.as_bytes())),
             query: form(request.query.as_bytes()),
@@ -174,6 +167,25 @@ impl<'a> Exchange<'a> {
             names.contains(&name.as_str())
         };
         self.sent.iter().chain(&self.query).find(has_name)
+    }
+}
+
+/// Key of the principal, or of the client where there is none.
+fn who(api: u64, request: &HttpRequest) -> u64 {
+    let who = match (&request.principal, request.client) {
+        (Some(principal), _) => hash64(principal.hash.as_bytes()),
+        (None, Some(client)) => hash64(client.to_string().as_bytes()),
+        (None, None) => 0,
+    };
+    mix(api, who)
+}
+
+/// Who counts as one when it teaches: the principal, or the network where there is none.
+pub(super) fn source(api: u64, request: &HttpRequest) -> u32 {
+    if request.principal.is_some() {
+        fold(who(api, request))
+    } else {
+        request.client.map_or(0, network)
     }
 }
 

@@ -121,7 +121,15 @@ pub(super) fn judge(child: &Child<'_>, request: &HttpRequest) -> Option<Proof> {
 }
 
 const fn unmatched(kind: Kind, bits: f64, did: String) -> Proof {
-    Proof { kind, bits, argument: String::new(), decoded: String::new(), piece: Vec::new(), did }
+    Proof {
+        kind,
+        bits,
+        argument: String::new(),
+        decoded: String::new(),
+        piece: Vec::new(),
+        did,
+        destination: None,
+    }
 }
 
 /// The file that runs has the name under which it was uploaded.

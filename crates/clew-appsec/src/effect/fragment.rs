@@ -31,7 +31,8 @@ impl Fragment<'_> {
             format!("{} `{name}`", self.place.name())
         };
         let decoded: Vec<_> = self.layers.iter().map(|layer| layer.name()).collect();
-        Proof { kind, bits, argument, decoded: decoded.join(", "), piece: piece.to_vec(), did }
+        let (decoded, piece) = (decoded.join(", "), piece.to_vec());
+        Proof { kind, bits, argument, decoded, piece, did, destination: None }
     }
 
     /// Fields that proxies and browsers fill in: they name hosts and programs all the time.

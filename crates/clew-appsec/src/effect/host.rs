@@ -15,7 +15,7 @@ use super::fragment::{self, Fragment, find};
 use super::{Kind, Proof};
 
 /// From here on it is a service that hands out credentials.
-pub(super) const METADATA_BITS: f64 = 15.0;
+pub(crate) const METADATA_BITS: f64 = 15.0;
 /// Most addresses that are read in one value.
 pub(super) const HOSTS_MAX: usize = 16;
 /// Longest host name, RFC 1035.
@@ -31,6 +31,15 @@ struct Named<'a> {
     has_scheme: bool,
 }
 
+impl Named<'_> {
+    fn proof(&self, fragment: &Fragment<'_>, bits: f64, did: String) -> Proof {
+        let host = escaped(self.host).to_ascii_lowercase();
+        let destination = self.port.map_or(host.clone(), |port| format!("{host}:{port}"));
+        let proof = fragment.proof(Kind::ServerRequest, bits, self.host, did);
+        Proof { destination: Some(destination), ..proof }
+    }
+}
+
 /// A connection was asked for.
 pub(super) fn connected(peer: SocketAddr, names: &[Text], request: &HttpRequest) -> Option<Proof> {
     let ip = peer.ip().to_canonical();
@@ -41,7 +50,7 @@ pub(super) fn connected(peer: SocketAddr, names: &[Text], request: &HttpRequest)
             is_host && named.port.is_none_or(|port| port == peer.port())
         })?;
         let did = format!("connected to {peer}");
-        Some(fragment.proof(Kind::ServerRequest, bits_of(ip), named.host, did))
+        Some(named.proof(fragment, bits_of(ip), did))
     })
 }
 
@@ -54,7 +63,7 @@ pub(super) fn resolved(name: &[u8], request: &HttpRequest) -> Option<Proof> {
             return None;
         }
         let did = format!("looked up {}", escaped(name));
-        Some(fragment.proof(Kind::ServerRequest, bits_of_name(name), named.host, did))
+        Some(named.proof(fragment, bits_of_name(name), did))
     })
 }
 
@@ -74,7 +83,7 @@ pub(super) fn requested(
         })?;
         let bits = ip.map_or_else(|| bits_of_name(host), bits_of).max(bits_of_name(host));
         let did = format!("asked {} for {}", escaped(host), sent.path);
-        Some(fragment.proof(Kind::ServerRequest, bits, named.host, did))
+        Some(named.proof(fragment, bits, did))
     })
 }
 

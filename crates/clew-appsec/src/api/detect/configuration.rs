@@ -60,7 +60,25 @@ pub(in super::super) fn leak(exchange: &Exchange<'_>) -> Option<&'static [u8]> {
         return None;
     }
     let body = exchange.response.body.as_bytes();
-    LEAKS.into_iter().find(|words| find(body, words))
+    LEAKS.into_iter().find(|words| find(body, words)).or_else(|| script_frame(body))
+}
+
+/// A frame of a stack in JavaScript, `    at name (/srv/app.js:12:34)`: the same in all its engines
+/// of a server, whatever packages there are.
+fn script_frame(body: &[u8]) -> Option<&'static [u8]> {
+    const FILES: [&[u8]; 4] = [b".js:", b".mjs:", b".cjs:", b".ts:"];
+    let is_place = |behind: &[u8]| {
+        let digits = |of: &[u8]| of.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let line = digits(behind);
+        let column = behind.get(line..).and_then(|rest| rest.strip_prefix(b":"));
+        0 < line && column.is_some_and(|column| 0 < digits(column))
+    };
+    let has_place = |ending: &&[u8]| {
+        body.windows(ending.len()).enumerate().any(|(at, part)| {
+            part == *ending && body.get(at + ending.len()..).is_some_and(is_place)
+        })
+    };
+    FILES.into_iter().find(has_place).filter(|_| find(body, b"    at "))
 }
 
 /// Any site may read the answer with the user's credentials (Fetch standard, CORS protocol).
@@ -124,5 +142,22 @@ pub(super) fn judge(known: &Known<'_>, exchange: &Exchange<'_>, found: &mut Vec<
         let bits = known_wrong(&known.api.open_line, 0, OPEN_LINE_BITS);
         let sentence = "its credential went over an open line".to_owned();
         say("Credential over an open line", bits, sentence, &["T1040"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_in_javascript_is_told_by_the_form_of_its_frames() {
+        let is_told = |body: &[u8]| script_frame(body).is_some();
+        assert!(is_told(
+            b"SyntaxError: x\n    at JSON.parse (<anonymous>)\n    at /srv/shop.js:12:3"
+        ));
+        assert!(is_told(br#"{"error":"x\n    at answer (/srv/shop.mjs:120:31)"}"#));
+        assert!(!is_told(b"load /app.js:  we are    at your service"));
+        assert!(!is_told(br#"{"error":"look    at app.js:3"}"#));
+        assert!(!is_told(b"/srv/shop.js:12:3"));
     }
 }
