@@ -11,6 +11,7 @@
  *         space found quiet is kept back, counted in counts.quieted[KIND_FILE].
  */
 #include "lib/call.h"
+#include "lib/stack_of_call.h"
 
 #define O_CREAT 0100
 #define O_WRONLY 01
@@ -117,6 +118,8 @@ int BPF_PROG(on_open, struct pt_regs *regs, long result)
 	record->descriptor = call.directory;
 	if (file)
 		put_file(s, record, file);
+	if (file && has_telling_name(file))
+		tell_stack_of_call(&s->header, regs);
 	put_user_string(s, &record->given, call.path, PATH_BYTES_MAX);
 	if (!file)
 		put_base(s, &record->base, &record->given, call.directory);

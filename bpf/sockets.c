@@ -12,6 +12,7 @@
  *         found quiet is kept back, counted in counts.quieted[KIND_SOCKET].
  */
 #include "lib/quiet_connect.h"
+#include "lib/stack_of_call.h"
 
 #define SOCK_TYPE_MASK 0xf
 
@@ -90,6 +91,7 @@ int BPF_PROG(on_connect, struct pt_regs *regs, long result)
 	if (!s)
 		return 0;
 	struct clew_socket *record = (struct clew_socket *)s->bytes;
+	tell_stack_of_call(&s->header, regs);
 	record->descriptor = ARGUMENT_0(regs);
 	if (sk)
 		put_socket(record, sk);

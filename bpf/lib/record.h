@@ -62,8 +62,8 @@ struct {
 	__uint(max_entries, 8 << 20);
 } ring_bulk SEC(".maps");
 
-/* Pieces of connections, which are many and large: they push nothing else out. Full: the piece is
- * dropped and counted, and is a gap to whoever reads the connection. */
+/* Pieces of connections and stacks, which are many and large: they push nothing else out. Full: the
+ * piece is dropped and counted, and is a gap to whoever reads the connection. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);

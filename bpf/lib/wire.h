@@ -36,8 +36,16 @@
 #define KIND_DNS 13
 /* A piece of what went through a connection of an application. */
 #define KIND_STREAM 14
+/* The stack of a thread, from which the libraries that it called through are found. */
+#define KIND_STACK 15
 /* Number of kinds, unused 0 included: the length of each counter array. */
-#define KINDS 15
+#define KINDS 16
+/* The stack is that of the call whose number on this CPU the record has. */
+#define STACK_AT_CALL 1
+/* The stack is that of a process before it takes a new program. */
+#define STACK_AT_EXEC 2
+/* The stack is that of a thread that makes a process which begins on a stack of its own. */
+#define STACK_AT_FORK 3
 /* The piece was sent; else it was received. */
 #define STREAM_SENT 1
 /* The piece is plain text that a TLS library took or gave. */
@@ -126,6 +134,14 @@
 #define STREAM_WORKLOAD_BYTES_PER_SECOND_MAX 67108864
 /* Bytes of such connections that one CPU copies in a second. */
 #define STREAM_CPU_BYTES_PER_SECOND_MAX 134217728
+/* Bytes of a stack that one record holds: what lies above the stack pointer, to the end of its page and three pages more. */
+#define STACK_BYTES_MAX 16384
+/* Stacks that one CPU copies in a second. */
+#define STACKS_PER_SECOND_MAX 200
+/* Bytes of the last part of a path whose opens are told with their stack, a NUL included. */
+#define STACK_NAME_BYTES_MAX 64
+/* Such names. */
+#define STACK_NAMES_MAX 64
 /* System call numbers that a program may be attached to. */
 #define SYSCALLS_MAX 512
 /* Calls within the 32-bit `socketcall`; a power of two. */
@@ -574,6 +590,38 @@ _Static_assert(__builtin_offsetof(struct clew_stream, flags) == 84, "flags");
 _Static_assert(__builtin_offsetof(struct clew_stream, ends) == 88, "ends");
 _Static_assert(__builtin_offsetof(struct clew_stream, bytes) == 128, "bytes");
 
+/* The stack of a thread at a moment that is told. */
+struct clew_stack {
+	/* Common part; the actor is the thread whose stack it is. */
+	struct clew_header header;
+	/* Where the program's arguments lie, which tells its memory from that of another one. */
+	__u64 image;
+	/* Instruction pointer in user space. */
+	__u64 ip;
+	/* Stack pointer. */
+	__u64 sp;
+	/* Base pointer: a frame's, or anything. */
+	__u64 bp;
+	/* By `STACK_AT_CALL` the number of the call's record on this CPU; by `STACK_AT_FORK` the start of the child, nanoseconds since boot. */
+	__u64 of;
+	/* `STACK_AT_*`. */
+	__u32 moment;
+	/* Thread-group id of the parent, whose memory it may be; by `STACK_AT_FORK` of the child. */
+	__u32 relative_tgid;
+	/* What lies above the stack pointer. */
+	struct clew_text bytes;
+};
+_Static_assert(sizeof(struct clew_stack) == 120, "clew_stack");
+_Static_assert(__builtin_offsetof(struct clew_stack, header) == 0, "header");
+_Static_assert(__builtin_offsetof(struct clew_stack, image) == 64, "image");
+_Static_assert(__builtin_offsetof(struct clew_stack, ip) == 72, "ip");
+_Static_assert(__builtin_offsetof(struct clew_stack, sp) == 80, "sp");
+_Static_assert(__builtin_offsetof(struct clew_stack, bp) == 88, "bp");
+_Static_assert(__builtin_offsetof(struct clew_stack, of) == 96, "of");
+_Static_assert(__builtin_offsetof(struct clew_stack, moment) == 104, "moment");
+_Static_assert(__builtin_offsetof(struct clew_stack, relative_tgid) == 108, "relative_tgid");
+_Static_assert(__builtin_offsetof(struct clew_stack, bytes) == 112, "bytes");
+
 /* What user space tells the programs before they run. */
 struct clew_config {
 	/* Thread-group id of the sensor; it learns it when it reads its list of tasks. */
@@ -584,12 +632,15 @@ struct clew_config {
 	__u32 cgroup_hierarchy;
 	/* Quiet calls count only where they were marked with this number. */
 	__u32 quiet_generation;
+	/* 1 where stacks are told. */
+	__u32 has_stacks;
 };
-_Static_assert(sizeof(struct clew_config) == 16, "clew_config");
+_Static_assert(sizeof(struct clew_config) == 20, "clew_config");
 _Static_assert(__builtin_offsetof(struct clew_config, own_tgid) == 0, "own_tgid");
 _Static_assert(__builtin_offsetof(struct clew_config, is_own_reported) == 4, "is_own_reported");
 _Static_assert(__builtin_offsetof(struct clew_config, cgroup_hierarchy) == 8, "cgroup_hierarchy");
 _Static_assert(__builtin_offsetof(struct clew_config, quiet_generation) == 12, "quiet_generation");
+_Static_assert(__builtin_offsetof(struct clew_config, has_stacks) == 16, "has_stacks");
 
 /* An open that no rule can match, whoever makes it. */
 struct clew_quiet_key {
@@ -647,17 +698,17 @@ struct clew_counts {
 	/* Next value of `header.sequence`. */
 	__u64 sequence;
 	/* Records made, by kind; what was quiet is not among them. */
-	__u64 offered[15];
+	__u64 offered[16];
 	/* Records that found their ring full, by kind. */
-	__u64 dropped[15];
+	__u64 dropped[16];
 	/* Calls of which no record was made because no rule can match them, by kind. */
-	__u64 quieted[15];
+	__u64 quieted[16];
 	/* Texts whose memory could not be read. */
 	__u64 unread;
 };
-_Static_assert(sizeof(struct clew_counts) == 376, "clew_counts");
+_Static_assert(sizeof(struct clew_counts) == 400, "clew_counts");
 _Static_assert(__builtin_offsetof(struct clew_counts, sequence) == 0, "sequence");
 _Static_assert(__builtin_offsetof(struct clew_counts, offered) == 8, "offered");
-_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 128, "dropped");
-_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 248, "quieted");
-_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 368, "unread");
+_Static_assert(__builtin_offsetof(struct clew_counts, dropped) == 136, "dropped");
+_Static_assert(__builtin_offsetof(struct clew_counts, quieted) == 264, "quieted");
+_Static_assert(__builtin_offsetof(struct clew_counts, unread) == 392, "unread");

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CLANG: &str = "clang-19";
-const OBJECTS: [&str; 9] =
-    ["t0", "t0s", "t0c", "uring", "dns", "http", "tls", "trial_t1", "trial_t2"];
+const OBJECTS: [&str; 10] =
+    ["t0", "t0s", "t0c", "uring", "dns", "http", "tls", "stacks", "trial_t1", "trial_t2"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sources =

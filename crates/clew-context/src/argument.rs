@@ -82,7 +82,8 @@ fn argument<'a>(view: &View<'a>, name: &str) -> Option<Argument<'a>> {
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
         | EventKind::Lost(_)
-        | EventKind::Query(_) => None,
+        | EventKind::Query(_)
+        | EventKind::Stack(_) => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The state as a whole: what each event changes in it, and how large it may become.
 
+use clew_event::container::ContainerEvent;
 use clew_event::file::FileOperation;
 use clew_event::http::HttpEvent;
 use clew_event::kernel::NodeStarted;
@@ -20,6 +21,7 @@ use crate::identity::{Identities, Pending, StartedBy};
 use crate::process::Process;
 use crate::processes::Processes;
 use crate::requests::{Cause, REQUESTS_MAX, Requests};
+use crate::stacks::Stacks;
 use crate::view::View;
 
 /// Most processes, alive or kept, that are known at once: twice the default `pid_max` of a
@@ -129,6 +131,8 @@ pub struct Context {
     pub(crate) identities: Identities,
     #[serde(default)]
     pub(crate) requests: Requests,
+    #[serde(default)]
+    pub(crate) stacks: Stacks,
 }
 
 impl Default for Context {
@@ -153,6 +157,7 @@ impl Context {
             factors: Factors::default(),
             identities: Identities::new(limits.identities_max),
             requests: Requests::new(limits.requests_max),
+            stacks: Stacks::default(),
         }
     }
 
@@ -165,6 +170,7 @@ impl Context {
     pub fn observe(&mut self, event: &Event) {
         self.events += 1;
         self.requests.observe(event);
+        self.stacks.observe(event);
         match (&event.kind, &event.actor) {
             (EventKind::NodeStarted(started), _) if started.goes_on() => {}
             (EventKind::NodeStarted(started), _) => self.start(started, event.time),
@@ -198,12 +204,7 @@ impl Context {
                 self.domains.observe(&self.scope(actor), message, event.time);
             }
             (EventKind::Cgroup(cgroup), _) => self.cgroups.observe(cgroup),
-            (EventKind::Container(container), _) => {
-                self.containers.observe(container);
-                if let Some(id) = &container.id {
-                    self.identities.place(id, Place::of(container).as_ref());
-                }
-            }
+            (EventKind::Container(container), _) => self.note_container(container),
             // Falco forgets who is in a container's files when it replays a capture.
             (EventKind::Account(account), _)
                 if self.semantics.is_falco()
@@ -230,7 +231,8 @@ impl Context {
                 | EventKind::Http(_)
                 | EventKind::Lost(_)
                 | EventKind::ExecFailed(_)
-                | EventKind::Query(_),
+                | EventKind::Query(_)
+                | EventKind::Stack(_),
                 _,
             ) => {}
         }
@@ -373,6 +375,13 @@ impl Context {
             event: event.id,
             time: event.time,
         });
+    }
+
+    fn note_container(&mut self, container: &ContainerEvent) {
+        self.containers.observe(container);
+        if let Some(id) = &container.id {
+            self.identities.place(id, Place::of(container).as_ref());
+        }
     }
 
     /// Keeps what a runtime started in a container, in case the cluster's API was asked for it: a

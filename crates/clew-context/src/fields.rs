@@ -31,6 +31,7 @@ mod pod;
 pub(crate) mod proc;
 mod quirks;
 mod record;
+mod stack;
 pub(crate) mod user;
 
 /// The value of a field.
@@ -191,6 +192,7 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
 
         _ => http::value(view, id, of)
             .or_else(|| identity::value(view, id))
+            .or_else(|| stack::value(view, id))
             .unwrap_or_else(|| record::value(view, id, of)),
     }
 }

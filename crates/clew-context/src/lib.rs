@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`context`] (what is kept and how long), `bounded` (the usual table, with the
 //! order in which entries are given up) and `fair`, `process`, `processes`, `cgroup`, `container`, `domain`,
-//! [`identity`], [`requests`], then [`view`], `fields/` (one file a family), `argument`, `names` and `subject`.
+//! [`identity`], [`requests`], `stacks`, then [`view`], `fields/` (one file a family), `argument`, `names` and `subject`.
 //!
 //! Invariant: whatever the sequence of events, every table holds at most its [`Limits`], and each
 //! entry given up before its time is counted. A parent that was not seen stays unknown: nothing
@@ -29,6 +29,7 @@ mod parameters;
 mod process;
 mod processes;
 pub mod requests;
+mod stacks;
 mod subject;
 pub mod view;
 

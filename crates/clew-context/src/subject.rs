@@ -215,7 +215,8 @@ fn file(view: &View<'_>) -> Text {
         | EventKind::KubernetesApi(_)
         | EventKind::CloudApi(_)
         | EventKind::Lost(_)
-        | EventKind::Query(_) => Text::default(),
+        | EventKind::Query(_)
+        | EventKind::Stack(_) => Text::default(),
     }
 }
 

@@ -89,7 +89,8 @@ impl<'a> View<'a> {
             | EventKind::CloudApi(_)
             | EventKind::Lost(_)
             | EventKind::ExecFailed(_)
-            | EventKind::Query(_) => self.context.container_of(self.cgroup()?),
+            | EventKind::Query(_)
+            | EventKind::Stack(_) => self.context.container_of(self.cgroup()?),
         };
         *self.container_id.get_or_init(find)
     }

@@ -1,7 +1,7 @@
 //! Decodes the records of the kernel sensor.
 //!
 //! Reading order: this file (header and dispatch), `process`, `file`, `socket`, `dns`, `privilege`
-//! (one a family), `stream` (pieces of connections), `path` (paths from components), `environment` (what may leave the sensor),
+//! (one a family), `stream` (pieces of connections), `stack`, `path` (paths from components), `environment` (what may leave the sensor),
 //! [`syscall`] (numbers and names). Pure: the boot and its moment are given once, all else is in
 //! the record.
 
@@ -12,6 +12,7 @@ mod path;
 mod privilege;
 mod process;
 mod socket;
+mod stack;
 mod stream;
 pub mod syscall;
 
@@ -21,6 +22,7 @@ use clew_event::{
 use clew_wire::record::{Header, TextRef};
 use clew_wire::{Record, limits};
 
+pub use stack::{Stack, StackMoment};
 pub use stream::Stream;
 
 /// Why a record could not be decoded.

@@ -13,6 +13,7 @@ use crate::privilege::PrivilegeEvent;
 use crate::process::{ExecFailed, Executed, Exited, Forked};
 use crate::query::QueryEvent;
 use crate::socket::{DescriptorEvent, DnsEvent, SocketEvent};
+use crate::stack::StackEvent;
 use crate::time::TimestampNs;
 
 /// One observation with its times and whoever acted.
@@ -89,6 +90,8 @@ pub enum EventKind {
     ExecFailed(Box<ExecFailed>),
     /// A statement was sent to a database.
     Query(Box<QueryEvent>),
+    /// The files that a call came through, told before the event of that call.
+    Stack(Box<StackEvent>),
 }
 
 /// Name that rules for kernel events give after `source:`.
@@ -136,7 +139,8 @@ impl Event {
             | EventKind::Http(_)
             | EventKind::Lost(_)
             | EventKind::ExecFailed(_)
-            | EventKind::Query(_) => None,
+            | EventKind::Query(_)
+            | EventKind::Stack(_) => None,
         }
     }
 
@@ -161,6 +165,7 @@ impl Event {
             | EventKind::Account(_)
             | EventKind::Http(_)
             | EventKind::Query(_)
+            | EventKind::Stack(_)
             | EventKind::KubernetesApi(_)
             | EventKind::CloudApi(_)
             | EventKind::Lost(_) => None,

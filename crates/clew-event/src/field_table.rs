@@ -535,4 +535,7 @@ fields! {
     JsonMember "json.member" Text List Required "Values at a dotted path of names, in each element of the arrays on the way.",
     JsonWords "json.words" Text List None "Every name and value of the record.",
     ProcArgv "proc.argv" Text One OptionalIndex "The n-th argument of a program that starts, from 0.",
+    StackLibraries "stack.libraries" Text List None "Names of the files that the call came through, from the caller outwards, each once; told of programs that start, of connects and of opens of files with telling names.",
+    StackFiles "stack.files" Text List None "Paths of those files.",
+    StackSymbols "stack.symbols" Text List None "Names that a runtime gave to code it made in memory, which the call came through.",
 }

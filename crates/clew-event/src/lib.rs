@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`id`] and [`time`] (what a thing is called and when), [`text`] (bytes from
 //! hostile places), [`event`] with one module a family ([`process`], [`mod@file`], [`socket`],
-//! [`privilege`], [`kernel`], [`container`], [`control_plane`], [`http`], [`query`]), [`field`] (the names
+//! [`privilege`], [`kernel`], [`container`], [`control_plane`], [`http`], [`query`],
+//! [`stack`]), [`field`] (the names
 //! rules use) with [`json`] (records read in place), and what comes out: [`finding`], [`story`],
 //! [`complaint`], with the names of [`attack`] techniques and the outward form of [`ocsf`]. [`semantics`] says
 //! whose answer is given where Clew and Falco differ.
@@ -31,6 +32,7 @@ pub mod process;
 pub mod query;
 pub mod semantics;
 pub mod socket;
+pub mod stack;
 pub mod story;
 pub mod text;
 pub mod time;

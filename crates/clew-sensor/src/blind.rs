@@ -69,6 +69,28 @@ pub(crate) fn requestless(error: &libbpf_rs::Error) -> String {
     )
 }
 
+/// What stories have to say where stacks before execs are not copied.
+pub(crate) fn stackless(error: &libbpf_rs::Error) -> String {
+    format!(
+        "Through which libraries a program was started is not seen: the kernel refused the \
+         programs that copy the stack before it is gone ({error})."
+    )
+}
+
+/// What the doctor says of stacks.
+pub(crate) fn of_stacks(refusal: Option<&libbpf_rs::Error>) -> String {
+    refusal.map_or_else(
+        || {
+            "Libraries are told of programs that start, of connections and of opens of files with \
+             telling names: not of calls through io_uring or by the 32-bit entry, not beyond the \
+             16 KiB of stack that are copied, and of Java and other runtimes only as far as they \
+             keep frame pointers and write `/tmp/perf-PID.map`."
+                .to_owned()
+        },
+        stackless,
+    )
+}
+
 /// What the doctor says of requests.
 pub(crate) fn of_requests(refusal: Option<&libbpf_rs::Error>) -> String {
     refusal.map_or_else(
@@ -164,6 +186,13 @@ mod tests {
         let error = libbpf_rs::Error::from(std::io::Error::other("no"));
         assert!(of_names(Some(&error)).contains("version 2 (no)"));
         assert!(of_names(None).contains("hosts file"));
+    }
+
+    #[test]
+    fn where_stacks_are_not_copied_the_reason_is_told() {
+        let error = libbpf_rs::Error::from(std::io::Error::other("no"));
+        assert!(of_stacks(Some(&error)).contains("it is gone (no)"));
+        assert!(of_stacks(None).contains("16 KiB"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`sensor`] (what callers use), `tier`, `dns` and `http` (BPF objects, loaded by
 //! trial), `rings` (the ring buffers, drained in order of time), `order` (how they are merged),
-//! `losses` (every drop counted), `quiet` (what the kernel keeps back), `node`, `cgroups` and
+//! `losses` (every drop counted), `stacks` (which libraries a call came through), `quiet` (what the kernel keeps back), `node`, `cgroups` and
 //! `processes` (what was there before), [`mod@probe`] (what this machine allows), `blind` (what is
 //! not seen), [`containers`] (what container runtimes tell), [`mod@tls`] (plain text of TLS, where
 //! it is asked for). `sys` alone holds unsafe code.
@@ -23,6 +23,7 @@ mod processes;
 mod quiet;
 mod rings;
 pub mod sensor;
+mod stacks;
 mod sys;
 mod tier;
 pub mod tls;
@@ -31,4 +32,5 @@ pub use losses::Totals;
 pub use probe::{Capability, Found, is_root, probe};
 pub use quiet::Quieted;
 pub use sensor::{Injector, Sensor, SensorError, Settings};
+pub use stacks::StackCounts;
 pub use tier::left_out;

@@ -5,7 +5,7 @@
 //! a story knows what it may be missing. For each kind: offered = seen + quieted + lost.
 
 use clew_event::kernel::{LossReason, Lost};
-use clew_wire::limits::{self, KIND_COMPAT, KIND_DNS, KIND_STREAM, KINDS};
+use clew_wire::limits::{self, KIND_COMPAT, KIND_DNS, KIND_STACK, KIND_STREAM, KINDS};
 use clew_wire::record::Counts;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
@@ -105,7 +105,7 @@ fn difference(cpu: usize, counts: &Counts, before: &Counts) -> Vec<Lost> {
 const fn reason(kind: u16) -> LossReason {
     match kind {
         KIND_COMPAT => LossReason::Malformed,
-        KIND_DNS | KIND_STREAM => LossReason::RateBound,
+        KIND_DNS | KIND_STACK | KIND_STREAM => LossReason::RateBound,
         _ if limits::is_bulk(kind) => LossReason::BulkRingFull,
         _ => LossReason::PriorityRingFull,
     }

@@ -3,6 +3,7 @@
 use crate::blind;
 use crate::dns::Dns;
 use crate::http::Http;
+use crate::stacks;
 use crate::tier::{RingSizes, T0, T0s, try_t1, try_t2};
 
 /// One thing that the sensor may or may not do here.
@@ -44,9 +45,12 @@ pub fn probe() -> Found {
         (Ok(t0), Some(Ok(t0s))) => Http::load(t0, t0s).map(drop),
         _ => Err(unloaded()),
     };
+    let stacks = t0.as_ref().map_or_else(|_| Err(unloaded()), stacks::Programs::start);
+    let stacks = stacks.map(drop);
     found.push(tier("processes and cgroups", "T0", t0.map(drop)));
     found.push(part("messages to name servers", "T0d", dns.as_ref().err(), "5.12"));
     found.push(part("requests on plain sockets", "T0h", http.as_ref().err(), "5.12"));
+    found.push(part("libraries that start programs", "T0x", stacks.as_ref().err(), "6.10"));
     let t0s = t0s.unwrap_or_else(|| Err(unloaded()));
     if let Ok(loaded) = &t0s {
         let compat = loaded.compat_refusal();
@@ -57,6 +61,7 @@ pub fn probe() -> Found {
     blind_spots.push(blind::of_names(dns.as_ref().err()));
     blind_spots.push(blind::OF_TLS.to_owned());
     blind_spots.push(blind::of_requests(http.as_ref().err()));
+    blind_spots.push(blind::of_stacks(stacks.as_ref().err()));
     found.push(tier("files, sockets, credentials and calls on the kernel", "T0s", t0s.map(drop)));
     found.push(later("cheaper hooks (fentry)", "T1", try_t1()));
     found.push(later("denial in the kernel (BPF LSM)", "T2", try_t2()));

@@ -10,12 +10,13 @@ use std::time::Duration;
 use clew_decode::http::Assembler;
 use clew_decode::kernel::Decoder;
 use clew_event::{Event, TimestampNs};
-use clew_wire::limits::{KIND_STREAM, KINDS};
+use clew_wire::limits::{KIND_STACK, KIND_STREAM, KINDS};
 use clew_wire::record::Header;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::order::Order;
+use crate::stacks::Stacks;
 use crate::sys::Ring;
 
 /// Records of one ring that one round takes, so that a flood cannot keep the caller waiting.
@@ -52,6 +53,7 @@ pub(crate) struct Rings {
 struct Reader {
     decoder: Decoder,
     http: Assembler,
+    stacks: Stacks,
     /// What the last piece told.
     told: Vec<Event>,
     seen: [u64; KINDS as usize],
@@ -70,10 +72,10 @@ impl Reader {
     /// Reads one record; its time, where it can be decoded.
     fn read(&mut self, record: &[u8], arrived: TimestampNs, order: &mut Order) -> Option<u64> {
         let header: Header = clew_wire::read(record).unwrap_or_default();
-        let is_read = if header.kind == KIND_STREAM {
-            self.read_stream(record, arrived, order)
-        } else {
-            self.decoder.decode(record, arrived).map(|event| order.push(event)).is_ok()
+        let is_read = match header.kind {
+            KIND_STREAM => self.read_stream(record, arrived, order),
+            KIND_STACK => self.read_stack(record, arrived, order),
+            _ => self.decoder.decode(record, arrived).map(|event| order.push(event)).is_ok(),
         };
         if !is_read {
             self.malformed += 1;
@@ -93,12 +95,21 @@ impl Reader {
         self.told.drain(..).for_each(|event| order.push(event));
         true
     }
+
+    fn read_stack(&mut self, record: &[u8], arrived: TimestampNs, order: &mut Order) -> bool {
+        let Ok(stack) = self.decoder.stack(record, arrived) else {
+            return false;
+        };
+        self.stacks.take(&stack, arrived.unix_ns()).into_iter().for_each(|it| order.push(it));
+        true
+    }
 }
 
 impl Rings {
     pub(crate) fn new(ends: Ends, decoder: Decoder, http: Assembler) -> Self {
         let seen = [0; KINDS as usize];
-        let reader = Reader { decoder, http, told: Vec::new(), seen, malformed: 0 };
+        let (stacks, told) = (Stacks::default(), Vec::new());
+        let reader = Reader { decoder, http, stacks, told, seen, malformed: 0 };
         Self { ends, reader, expired_ns: 0, is_busy: false }
     }
 
@@ -119,6 +130,11 @@ impl Rings {
     /// What was made of the pieces of connections.
     pub(crate) fn http(&self) -> &Assembler {
         &self.reader.http
+    }
+
+    /// What was made of stacks.
+    pub(crate) fn stacks(&self) -> &Stacks {
+        &self.reader.stacks
     }
 
     /// Waits; a signal ends the wait early, which the caller cannot tell from a time-out.

@@ -24,6 +24,7 @@ use crate::losses::{Losses, Totals};
 use crate::order::Order;
 use crate::quiet::{Quiet, Quieted};
 use crate::rings::{Clock, Ends, Rings, Wait};
+use crate::stacks::{self, StackCounts};
 use crate::sys::Ring;
 use crate::tier::{self, RingSizes, T0, T0s};
 use crate::tls::{self, Tls};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub stream_ring_bytes: u32,
     /// How requests and responses are read from sockets that speak HTTP; `None`: not at all.
     pub http: Option<http::Settings>,
+    /// True where it is told which libraries calls came through.
+    pub has_stacks: bool,
     /// True where the sensor's own process shall be reported too, as tests do.
     pub is_self_reported: bool,
     /// True where container runtimes are asked for names, images and accounts.
@@ -77,11 +80,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    const fn sizes(&self) -> RingSizes {
-        RingSizes {
+    fn sizes(&self) -> Result<RingSizes, SensorError> {
+        let sizes = RingSizes {
             priority: self.priority_ring_bytes,
             bulk: self.bulk_ring_bytes,
             stream: self.stream_ring_bytes,
+        };
+        let is_bad = |given: &u32| !given.is_power_of_two() || *given < RING_BYTES_MIN;
+        match [sizes.priority, sizes.bulk, sizes.stream].into_iter().find(is_bad) {
+            Some(given_bytes) => Err(SensorError::RingSize { given_bytes }),
+            None => Ok(sizes),
         }
     }
 }
@@ -93,6 +101,7 @@ impl Default for Settings {
             bulk_ring_bytes: 8 << 20,
             stream_ring_bytes: 16 << 20,
             http: Some(http::Settings::default()),
+            has_stacks: true,
             is_self_reported: false,
             is_runtime_watched: true,
         }
@@ -149,6 +158,7 @@ pub struct Sensor {
     dns: Option<Dns>,
     http: Option<Http>,
     tls: Option<Tls>,
+    stack_programs: Option<stacks::Programs>,
     sight: Sight,
     quiet: Option<Quiet>,
 }
@@ -185,13 +195,7 @@ impl Sensor {
     /// Where not even processes can be watched: the kernel lacks BTF or a ring buffer, or the
     /// caller lacks `CAP_BPF` and `CAP_PERFMON`.
     pub fn start(settings: Settings) -> Result<Self, SensorError> {
-        let sizes = settings.sizes();
-        for given_bytes in [sizes.priority, sizes.bulk, sizes.stream] {
-            if !given_bytes.is_power_of_two() || given_bytes < RING_BYTES_MIN {
-                return Err(SensorError::RingSize { given_bytes });
-            }
-        }
-        let mut t0 = T0::load(sizes).map_err(SensorError::Refused)?;
+        let mut t0 = T0::load(settings.sizes()?).map_err(SensorError::Refused)?;
         let loaded = T0s::load(&t0);
         let mut blind_spots = blind::refused(loaded.as_ref());
         let mut t0s = loaded.ok();
@@ -204,14 +208,16 @@ impl Sensor {
         // Numbers go on where an earlier run in this boot cannot have come: no CPU makes more
         // than a million records a second.
         let first_number = clock.boot_ns() / 1_000;
-        let losses = Losses::new(t0.map("counts").map_err(SensorError::Unusable)?);
-        let cpus = libbpf_rs::num_possible_cpus().map_err(SensorError::Unusable)?;
-        losses.begin_at(first_number, cpus).map_err(SensorError::Unusable)?;
+        let losses = losses(&t0, first_number).map_err(SensorError::Unusable)?;
         let begun = clock.unix();
         t0.attach().map_err(SensorError::Unusable)?;
         if let Some(tier) = &mut t0s {
+            stacks::choose_opens(tier).map_err(SensorError::Unusable)?;
             tier.attach().map_err(SensorError::Unusable)?;
         }
+        let started = settings.has_stacks.then(|| stacks::Programs::start(&t0));
+        blind_spots.extend(started.as_ref().and_then(|it| it.as_ref().err()).map(blind::stackless));
+        let stack_programs = started.and_then(Result::ok);
         let dns = dns.and_then(Dns::attached);
         blind_spots.extend(dns.as_ref().err().map(blind::nameless));
         let dns = dns.ok();
@@ -222,17 +228,14 @@ impl Sensor {
         let tiers = ["T0", "T0s"].into_iter().take(1 + usize::from(t0s.is_some()));
         let tiers = tiers.chain(dns.is_some().then_some("T0d"));
         let tiers = tiers.chain(http.is_some().then_some("T0h"));
+        let tiers = tiers.chain(stack_programs.is_some().then_some("T0x"));
         let node = node::started(tiers.map(str::to_owned).collect(), blind_spots);
         let decoder = Decoder::new(node.boot, node.boot_unix_ns);
-        let rings = rings(&t0, &settings, decoder)?;
         let (injector, injected) = sync_channel(INJECTED_EVENTS_MAX);
-        let numbers = Numbers { boot: node.boot, next: first_number };
-        let quiet = match &t0s {
-            Some(tier) => Some(Quiet::new(tier.map("quiet").map_err(SensorError::Unusable)?)),
-            None => None,
-        };
+        let table = t0s.as_ref().map(|tier| tier.map("quiet")).transpose();
+        let quiet = table.map_err(SensorError::Unusable)?.map(Quiet::new);
         let mut sensor = Self {
-            rings,
+            rings: rings(&t0, &settings, decoder)?,
             order: Order::default(),
             losses,
             losses_told_ns: clock.boot_ns(),
@@ -241,18 +244,20 @@ impl Sensor {
             injector,
             runtimes: None,
             runtimes_lost_told: 0,
-            numbers,
+            numbers: Numbers { boot: node.boot, next: first_number },
             clock,
             t0,
             t0s,
             dns,
             http,
             tls: None,
+            stack_programs,
             sight: Sight { node: node.clone(), tls: Vec::new() },
             quiet,
         };
         sensor.tell_what_is_there(begun, node, hierarchy.list(), &decoder)?;
         sensor.read_http(&InterestSet::everything())?;
+        sensor.tell_stacks(settings.has_stacks)?;
         if settings.is_runtime_watched {
             let runtimes = containers::watch(containers::Settings::default(), sensor.injector());
             sensor.runtimes = Some(runtimes);
@@ -304,6 +309,12 @@ impl Sensor {
     #[must_use]
     pub fn http_counts(&self) -> http::Counts {
         self.rings.http().counts()
+    }
+
+    /// What was made of the stacks of calls.
+    #[must_use]
+    pub fn stack_counts(&self) -> StackCounts {
+        self.rings.stacks().counts()
     }
 
     /// Looks into the TLS of processes that one of `selectors` means, from now on and instead of
@@ -386,6 +397,7 @@ impl Sensor {
         self.dns = None;
         self.http = None;
         self.tls = None;
+        self.stack_programs = None;
         self.t0.detach();
         self.losses_told_ns = 0;
     }
@@ -513,6 +525,14 @@ impl Sensor {
         Ok(())
     }
 
+    /// Has stacks told from now on, where this machine's `/proc` can tell what they mean.
+    fn tell_stacks(&self, is_wanted: bool) -> Result<(), SensorError> {
+        let has_stacks = u32::from(is_wanted && self.is_initial_namespace());
+        let config = self.t0.configuration().map_err(SensorError::Unusable)?;
+        let config = Config { has_stacks, ..config };
+        self.t0.configure(&config).map_err(SensorError::Unusable)
+    }
+
     /// Whether pids in `/proc` are those of the kernel's records.
     fn is_initial_namespace(&self) -> bool {
         self.t0.configuration().is_ok_and(|config| config.own_tgid == std::process::id())
@@ -526,12 +546,18 @@ fn configure(t0: &T0, hierarchy: &Hierarchy, settings: &Settings) -> Result<(), 
         Some(Controller::Pids) => CGROUP_PIDS,
     };
     let is_own_reported = u32::from(settings.is_self_reported);
-    let config = Config { own_tgid: 0, is_own_reported, cgroup_hierarchy, quiet_generation: 0 };
+    let config = Config { is_own_reported, cgroup_hierarchy, ..Config::default() };
     t0.configure(&config).map_err(SensorError::Unusable)?;
     // Reading the start of the list tells the programs who the sensor is.
     let mut list = t0.list().map_err(SensorError::Unusable)?;
     list.read(&mut [0]).map_err(SensorError::List)?;
     Ok(())
+}
+
+fn losses(t0: &T0, first_number: u64) -> Result<Losses, libbpf_rs::Error> {
+    let losses = Losses::new(t0.map("counts")?);
+    losses.begin_at(first_number, libbpf_rs::num_possible_cpus()?)?;
+    Ok(losses)
 }
 
 fn rings(t0: &T0, settings: &Settings, decoder: Decoder) -> Result<Rings, SensorError> {

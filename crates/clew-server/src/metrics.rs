@@ -227,7 +227,7 @@ impl Loss {
 }
 
 /// Values of the label `kind`, in the order of [`kind_index`].
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "node_started",
     "forked",
     "executed",
@@ -248,6 +248,7 @@ const KINDS: [&str; 20] = [
     "lost",
     "exec_failed",
     "query",
+    "stack",
 ];
 
 const fn kind_index(kind: &EventKind) -> usize {
@@ -272,6 +273,7 @@ const fn kind_index(kind: &EventKind) -> usize {
         EventKind::Lost(_) => 17,
         EventKind::ExecFailed(_) => 18,
         EventKind::Query(_) => 19,
+        EventKind::Stack(_) => 20,
     }
 }
 

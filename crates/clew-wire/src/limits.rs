@@ -45,8 +45,17 @@ constants! {
     KIND_DNS: u16 = 13;
     /// A piece of what went through a connection of an application.
     KIND_STREAM: u16 = 14;
+    /// The stack of a thread, from which the libraries that it called through are found.
+    KIND_STACK: u16 = 15;
     /// Number of kinds, unused 0 included: the length of each counter array.
-    KINDS: u16 = 15;
+    KINDS: u16 = 16;
+
+    /// The stack is that of the call whose number on this CPU the record has.
+    STACK_AT_CALL: u32 = 1;
+    /// The stack is that of a process before it takes a new program.
+    STACK_AT_EXEC: u32 = 2;
+    /// The stack is that of a thread that makes a process which begins on a stack of its own.
+    STACK_AT_FORK: u32 = 3;
 
     /// The piece was sent; else it was received.
     STREAM_SENT: u32 = 1;
@@ -149,6 +158,15 @@ constants! {
     STREAM_WORKLOAD_BYTES_PER_SECOND_MAX: u32 = 67_108_864;
     /// Bytes of such connections that one CPU copies in a second.
     STREAM_CPU_BYTES_PER_SECOND_MAX: u32 = 134_217_728;
+    /// Bytes of a stack that one record holds: what lies above the stack pointer, to the end of its
+    /// page and three pages more.
+    STACK_BYTES_MAX: u32 = 16_384;
+    /// Stacks that one CPU copies in a second.
+    STACKS_PER_SECOND_MAX: u32 = 200;
+    /// Bytes of the last part of a path whose opens are told with their stack, a NUL included.
+    STACK_NAME_BYTES_MAX: u32 = 64;
+    /// Such names.
+    STACK_NAMES_MAX: u32 = 64;
     /// System call numbers that a program may be attached to.
     SYSCALLS_MAX: u32 = 512;
     /// Calls within the 32-bit `socketcall`; a power of two.
@@ -178,12 +196,13 @@ pub const fn kind_name(kind: u16) -> &'static str {
         KIND_EXEC_FAILED => "exec_failed",
         KIND_DNS => "dns",
         KIND_STREAM => "stream",
+        KIND_STACK => "stack",
         _ => "",
     }
 }
 
-/// True for kinds that go to the bulk ring; pieces of connections have a ring of their own, and all
-/// others go to the priority ring.
+/// True for kinds that go to the bulk ring; pieces of connections and stacks have a ring of their
+/// own, and all others go to the priority ring.
 #[must_use]
 pub const fn is_bulk(kind: u16) -> bool {
     matches!(kind, KIND_FILE | KIND_SOCKET | KIND_EXEC_FAILED | KIND_DNS)
@@ -216,6 +235,9 @@ mod tests {
         const { assert!(PATH_COMPONENTS_MAX * 256 >= PATH_BYTES_MAX) };
         const { assert!(462 < SYSCALLS_MAX) };
         const { assert!(SOCKETCALLS_MAX.is_power_of_two()) };
+        const { assert!(STACK_BYTES_MAX % 4096 == 0 && STACK_BYTES_MAX <= u16::MAX as u32) };
+        const { assert!(STACK_NAME_BYTES_MAX == 64, "the mask of a name's length") };
+        const { assert!(STACK_NAMES_MAX <= 256 && STACKS_PER_SECOND_MAX <= 1_000) };
         // Loops of the programs; the verifier walks through each.
         const { assert!(PAYLOAD_PIECES_MAX <= 8 && FAILED_ARGUMENTS_MAX <= 64) };
     }

@@ -312,6 +312,29 @@ records! {
         bytes: TextRef,
     }
 
+    /// The stack of a thread at a moment that is told.
+    struct Stack = "clew_stack" {
+        /// Common part; the actor is the thread whose stack it is.
+        header: Header,
+        /// Where the program's arguments lie, which tells its memory from that of another one.
+        image: u64,
+        /// Instruction pointer in user space.
+        ip: u64,
+        /// Stack pointer.
+        sp: u64,
+        /// Base pointer: a frame's, or anything.
+        bp: u64,
+        /// By `STACK_AT_CALL` the number of the call's record on this CPU; by `STACK_AT_FORK` the
+        /// start of the child, nanoseconds since boot.
+        of: u64,
+        /// `STACK_AT_*`.
+        moment: u32,
+        /// Thread-group id of the parent, whose memory it may be; by `STACK_AT_FORK` of the child.
+        relative_tgid: u32,
+        /// What lies above the stack pointer.
+        bytes: TextRef,
+    }
+
     /// What user space tells the programs before they run.
     struct Config = "clew_config" {
         /// Thread-group id of the sensor; it learns it when it reads its list of tasks.
@@ -322,6 +345,8 @@ records! {
         cgroup_hierarchy: u32,
         /// Quiet calls count only where they were marked with this number.
         quiet_generation: u32,
+        /// 1 where stacks are told.
+        has_stacks: u32,
     }
 
     /// An open that no rule can match, whoever makes it.

@@ -117,7 +117,8 @@ pub(crate) fn of<'a>(view: &View<'a>) -> Option<Descriptor<'a>> {
         | EventKind::CloudApi(_)
         | EventKind::Lost(_)
         | EventKind::ExecFailed(_)
-        | EventKind::Query(_) => None,
+        | EventKind::Query(_)
+        | EventKind::Stack(_) => None,
     }
 }
 

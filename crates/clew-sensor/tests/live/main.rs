@@ -21,5 +21,6 @@ mod losses;
 mod nginx;
 mod privileges;
 mod sockets;
+mod stacks;
 mod tls;
 mod watch;

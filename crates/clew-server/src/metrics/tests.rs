@@ -58,7 +58,7 @@ fn an_event_is_counted_by_its_kind() {
 
 #[test]
 fn the_last_kind_has_the_last_index() {
-    assert_eq!(kind_index(&EventKind::Query(Box::default())), KINDS.len() - 1);
+    assert_eq!(kind_index(&EventKind::Stack(Box::default())), KINDS.len() - 1);
     assert_eq!(
         KINDS[kind_index(&EventKind::Forked(clew_event::process::Forked::default()))],
         "forked"
