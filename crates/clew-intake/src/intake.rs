@@ -21,7 +21,7 @@ use crate::lateness::Timing;
 use crate::ledger::{Change, Ledger, SEEN_MAX};
 use crate::queue::{Feed, Parcel, Place, QUEUE_BYTES_MAX};
 use crate::spec::{Content, Origin, SourceSpec};
-use crate::{cloudtrail, files, pubsub, receiver};
+use crate::{cloudtrail, eventhub, files, pubsub, receiver};
 
 /// Sources of one run; each has a thread.
 pub const SOURCES_MAX: usize = 64;
@@ -320,6 +320,10 @@ fn start(spec: SourceSpec, feed: Feed, ledger: &Ledger) -> Result<JoinHandle<()>
         Origin::PubSub(spec) => {
             let puller = pubsub::Puller::open(&name, &spec)?;
             builder.spawn(move || puller.run(&feed)).map_err(thread)
+        }
+        Origin::EventHub(spec) => {
+            let consumer = eventhub::Consumer::open(&name, &spec, ledger.cursors(&name)?)?;
+            builder.spawn(move || consumer.run(&feed)).map_err(thread)
         }
         Origin::Receiver(spec) => {
             let receiver = receiver::Receiver::open(&name, &spec, feed)?;

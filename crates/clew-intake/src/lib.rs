@@ -3,7 +3,7 @@
 //! Reading order: [`spec`] (what can be asked for), [`intake`] (the engine's side: taking batches
 //! and committing them), `queue` (the one bounded queue between), `ledger` (what survives a
 //! restart), then the sources: `files`, `receiver`, `cloudtrail`,
-//! `pubsub`. [`figures`] and `lateness` say how each stands.
+//! `pubsub`, `eventhub`. [`figures`] and `lateness` say how each stands.
 //!
 //! Invariant: a source moves on only when the caller says that a batch is committed. A kill at any
 //! moment loses nothing, and what is delivered again is known by its id and counted once.
@@ -11,6 +11,7 @@
 
 mod cloudtrail;
 pub mod error;
+mod eventhub;
 pub mod figures;
 mod files;
 pub mod intake;

@@ -45,6 +45,8 @@ pub enum Origin {
     Bucket(BucketSpec),
     /// A subscription of Pub/Sub that is pulled.
     PubSub(PubSubSpec),
+    /// An event hub of Azure that is read.
+    EventHub(EventHubSpec),
 }
 
 /// What files hold.
@@ -118,6 +120,17 @@ pub enum GoogleAccount {
     Nobody,
 }
 
+/// An event hub of Azure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventHubSpec {
+    /// Its name.
+    pub hub: String,
+    /// The group of consumers as which it is read.
+    pub group: String,
+    /// File of its connection string.
+    pub credentials: PathBuf,
+}
+
 /// A receiver of HTTP requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverSpec {
@@ -182,6 +195,7 @@ impl Origin {
             Self::Queue(_) => "sqs",
             Self::Bucket(_) => "s3",
             Self::PubSub(_) => "pubsub",
+            Self::EventHub(_) => "eventhub",
             Self::Receiver(ReceiverSpec { sender, .. }) => match sender {
                 Sender::Kubernetes { .. } => "kubernetes",
                 Sender::EventBridge { .. } => "eventbridge",
@@ -195,7 +209,7 @@ impl Origin {
 }
 
 /// Every kind with what is written behind it, and its options beside `name`.
-const KINDS: [(&str, &str, &[&str]); 11] = [
+const KINDS: [(&str, &str, &[&str]); 12] = [
     ("files", "files:PATH", &["digests", "digest-keys"]),
     ("accesslog", "accesslog:PATH", &[]),
     (
@@ -217,6 +231,7 @@ const KINDS: [(&str, &str, &[&str]); 11] = [
         "pubsub:projects/PROJECT/subscriptions/NAME",
         &["credentials", "endpoint", "receives"],
     ),
+    ("eventhub", "eventhub:HUB", &["credentials", "group"]),
     ("eventgrid", "eventgrid:ADDRESS:PORT", &["token", "cert", "key"]),
     ("otlp", "otlp:ADDRESS:PORT", &["token", "cert", "key"]),
 ];
@@ -330,6 +345,7 @@ fn origin(kind: &str, rest: &str, options: &mut Options) -> Result<Origin, SpecE
         }
         "s3" => return bucket(rest, options).map(Origin::Bucket),
         "pubsub" => return pubsub(rest, options).map(Origin::PubSub),
+        "eventhub" => return eventhub(rest, options).map(Origin::EventHub),
         "otlp" => Sender::Otlp { token: options.must_path("token")? },
         "eventgrid" => Sender::EventGrid { token: options.must_path("token")? },
         "eventbridge" => {
@@ -394,6 +410,19 @@ fn pubsub(subscription: &str, options: &mut Options) -> Result<PubSubSpec, SpecE
     let receives = options.number("receives", RECEIVES_DEFAULT)?;
     let endpoint = endpoint.trim_end_matches('/').to_owned();
     Ok(PubSubSpec { subscription: subscription.to_owned(), endpoint, account, receives })
+}
+
+fn eventhub(hub: &str, options: &mut Options) -> Result<EventHubSpec, SpecError> {
+    let is_name = hub.bytes().all(|it| it.is_ascii_alphanumeric() || b"._-".contains(&it));
+    if !is_name {
+        let allowed = "the name of an event hub: letters, digits, `.`, `_` and `-`";
+        // A connection string, put here by mistake, is a secret.
+        let given = hub.split(['=', ';']).next().unwrap_or_default().to_owned();
+        return Err(SpecError::Value { name: "hub", given, allowed });
+    }
+    let credentials = options.must_path("credentials")?;
+    let group = options.take("group").unwrap_or_else(|| "$Default".to_owned());
+    Ok(EventHubSpec { hub: hub.to_owned(), group, credentials })
 }
 
 fn none() -> SpecError {
@@ -463,6 +492,19 @@ mod tests {
         assert!(error("pubsub:s").starts_with("`subscription` is `s`; allowed is `projects/"));
         let open = "pubsub:projects/p/subscriptions/s,endpoint=http://a.example";
         assert!(error(open).starts_with("`endpoint` is `http://a.example`"));
+    }
+
+    #[test]
+    fn a_hub_is_read_by_the_connection_string_of_a_file() {
+        let hub = |options: &str| parsed(&format!("eventhub:logs,credentials=/c{options}"));
+        let Origin::EventHub(spec) = hub("").origin else { panic!("no hub") };
+        assert_eq!((&*spec.hub, &*spec.group), ("logs", "$Default"));
+        assert_eq!(spec.credentials, PathBuf::from("/c"));
+        let Origin::EventHub(spec) = hub(",group=clew").origin else { panic!("no hub") };
+        assert_eq!(spec.group, "clew");
+        assert_eq!(error("eventhub:logs"), "`eventhub` needs `credentials=PATH`");
+        let secret = error("eventhub:Endpoint=sb://a/;SharedAccessKey=k,credentials=/c");
+        assert!(secret.starts_with("`hub` is `Endpoint`; allowed is"), "{secret}");
     }
 
     #[test]
