@@ -2,16 +2,19 @@
 //!
 //! The library under test is compiled here as distributions compile theirs: without frame pointers.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use clew_event::file::FileOperation;
 use clew_event::socket::SocketOperation;
 use clew_event::stack::StackEvent;
 use clew_event::{Event, EventKind};
+use clew_sensor::{Sensor, Settings};
 
-use crate::watch::{Seen, watch};
+use crate::watch::{PATIENCE, start};
+
+/// Where the program connects to, which nothing else here does.
+const PORT: u16 = 40_909;
 
 const LIBRARY: &str = r#"
 #include <arpa/inet.h>
@@ -28,7 +31,7 @@ extern char **environ;
 static char *const arguments[] = { "true", 0 };
 __attribute__((noinline)) static void finish(int pid) { int status; waitpid(pid, &status, 0); }
 int telling_connect(void) {
-	struct sockaddr_in to = { AF_INET, htons(9) };
+	struct sockaddr_in to = { AF_INET, htons(40909) };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	int result = connect(fd, (void *)&to, sizeof(to));
@@ -66,25 +69,25 @@ int telling_made(int (*function)(void)) {
 	FILE *names = fopen(path, "w");
 	fprintf(names, "%lx 8 Lorg/example/Made; run\n", (unsigned long)page);
 	fclose(names);
-	int result = ((int (*)(int (*)(void)))page)(function);
-	/* Kept until it was read: the test removes it. */
-	puts(path);
-	fflush(stdout);
-	getchar();
-	return result;
+	return ((int (*)(int (*)(void)))page)(function);
 }
 "#;
 
+/// Stays until its input ends: what it has in memory is read when its call is told.
 const PROGRAM: &str = r#"
+#include <stdio.h>
 #include <string.h>
 int telling_connect(void), telling_fork(const char *), telling_spawn(const char *);
 int telling_open(const char *), telling_made(int (*)(void));
 int main(int count, char **given) {
-	if (!strcmp(given[1], "connect")) return telling_connect() < 0;
-	if (!strcmp(given[1], "fork")) return telling_fork(given[2]) < 0;
-	if (!strcmp(given[1], "spawn")) return telling_spawn(given[2]) < 0;
-	if (!strcmp(given[1], "open")) return telling_open(given[2]) < 0;
-	return telling_made(telling_connect) < 0;
+	int result = -1;
+	if (!strcmp(given[1], "connect")) result = telling_connect();
+	if (!strcmp(given[1], "fork")) result = telling_fork(given[2]);
+	if (!strcmp(given[1], "spawn")) result = telling_spawn(given[2]);
+	if (!strcmp(given[1], "open")) result = telling_open(given[2]);
+	if (!strcmp(given[1], "made")) result = telling_made(telling_connect);
+	getchar();
+	return result < 0;
 }
 "#;
 
@@ -102,25 +105,33 @@ fn compiled(folder: &Path) -> PathBuf {
     folder.join("telling")
 }
 
-fn run(command: &mut Command) {
-    assert!(command.status().expect("it runs").success());
+/// What is told while `program` does something, up to the event that is meant.
+fn told(
+    sensor: &mut Sensor,
+    program: &mut Command,
+    is_meant: impl Fn(&Event) -> bool,
+) -> (Vec<Event>, u32) {
+    let mut child = program.stdin(Stdio::piped()).spawn().expect("it runs");
+    let (mut events, end) = (Vec::new(), Instant::now() + PATIENCE);
+    while !events.iter().any(&is_meant) && Instant::now() < end {
+        sensor.poll(Duration::from_millis(100), &mut events).expect("polls");
+    }
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it ends").success());
+    (events, child.id())
 }
 
 /// The stack of the one event that is meant, which must be told before it.
-fn stack_of(seen: &Seen, is_meant: impl Fn(&Event) -> bool) -> StackEvent {
-    let (place, event) =
-        seen.events.iter().enumerate().find(|(_, event)| is_meant(event)).expect("it was told");
-    let before = seen.events[..place].iter().rev();
-    let is_same = |stack: &Event| {
-        stack.actor.map(|actor| actor.process) == event.actor.map(|actor| actor.process)
-    };
-    let mut stacks = before.filter(|event| is_same(event)).filter_map(|event| match &event.kind {
-        EventKind::Stack(stack) => Some(stack),
+fn stack_of(events: &[Event], is_meant: impl Fn(&Event) -> bool) -> StackEvent {
+    let place = events.iter().position(is_meant).expect("it was told");
+    let event = &events[place];
+    let process = |event: &Event| event.actor.map(|actor| actor.process);
+    let found = events[..place].iter().rev().find_map(|before| match (&before.kind, &event.kind) {
+        (EventKind::Stack(stack), EventKind::Executed(_)) => {
+            (stack.of.is_none() && process(before) == process(event)).then_some(stack)
+        }
+        (EventKind::Stack(stack), _) => (stack.of == Some(event.id)).then_some(stack),
         _ => None,
-    });
-    let found = stacks.find(|stack| match event.kind {
-        EventKind::Executed(_) => stack.of.is_none(),
-        _ => stack.of == Some(event.id),
     });
     StackEvent::clone(found.expect("its stack was told before"))
 }
@@ -134,81 +145,72 @@ fn names(stack: &StackEvent) -> Vec<String> {
 fn is_connect(event: &Event) -> bool {
     matches!(&event.kind, EventKind::Socket(socket)
         if socket.operation == SocketOperation::Connect
-            && socket.endpoints.remote.is_some_and(|end| end.port() == 9))
+            && socket.endpoints.remote.is_some_and(|end| end.port() == PORT))
 }
 
-fn is_exec(event: &Event, path: &Path) -> bool {
-    let path = path.display().to_string();
-    matches!(&event.kind, EventKind::Executed(executed) if executed.filename == path.as_str().into())
+fn settings() -> Settings {
+    Settings { is_runtime_watched: false, ..Settings::default() }
+}
+
+const THROUGH: [&str; 5] = ["libc.so.6", "libtelling.so", "telling", "libc.so.6", "telling"];
+
+#[test]
+fn a_connect_is_told_with_the_library_it_came_through() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = compiled(folder.path());
+    let Some((mut sensor, _turn)) = start(settings()) else { return };
+    let (events, _) = told(&mut sensor, Command::new(&program).arg("connect"), is_connect);
+    let stack = stack_of(&events, is_connect);
+    assert_eq!(names(&stack), THROUGH);
+    let library = folder.path().join("libtelling.so").canonicalize().expect("a path");
+    assert_eq!(stack.frames[1].file.to_string(), library.display().to_string());
 }
 
 #[test]
-fn a_connect_and_programs_are_told_with_the_library_they_came_through() {
-    let Some(seen) = watch(|folder| {
-        let telling = compiled(folder);
-        for (way, program) in [("fork", "forked"), ("spawn", "spawned")] {
-            std::fs::copy("/bin/true", folder.join(program)).expect("a program");
-            run(Command::new(&telling).arg(way).arg(folder.join(program)));
-        }
-        run(Command::new(&telling).arg("connect"));
-    }) else {
-        return;
-    };
-    let through = ["libc.so.6", "libtelling.so", "telling", "libc.so.6", "telling"];
-    assert_eq!(names(&stack_of(&seen, is_connect)), through);
-    for program in ["forked", "spawned"] {
-        let path = seen.folder.join(program);
-        assert_eq!(names(&stack_of(&seen, |event| is_exec(event, &path))), through, "{program}");
+fn a_program_is_told_with_the_library_that_forked_or_spawned_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = compiled(folder.path());
+    let Some((mut sensor, _turn)) = start(settings()) else { return };
+    for way in ["fork", "spawn"] {
+        let started = folder.path().join(format!("{way}ed"));
+        std::fs::copy("/bin/true", &started).expect("a program");
+        let path = started.display().to_string();
+        let is_exec = |event: &Event| matches!(&event.kind, EventKind::Executed(it) if it.filename.to_string() == path);
+        let (events, _) = told(&mut sensor, Command::new(&program).arg(way).arg(&started), is_exec);
+        assert_eq!(names(&stack_of(&events, is_exec)), THROUGH, "{way}");
     }
-    let stack = stack_of(&seen, is_connect);
-    let library = seen.folder.join("libtelling.so").display().to_string();
-    assert_eq!(stack.frames[1].file, library.as_str().into());
 }
 
 #[test]
 fn of_opens_those_of_files_with_telling_names_have_a_stack_and_no_others() {
-    let Some(seen) = watch(|folder| {
-        let telling = compiled(folder);
-        for name in ["shadow", "harmless"] {
-            std::fs::write(folder.join(name), "").expect("a file");
-            run(Command::new(&telling).arg("open").arg(folder.join(name)));
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = compiled(folder.path());
+    let Some((mut sensor, _turn)) = start(settings()) else { return };
+    for (name, is_telling) in [("shadow", true), ("harmless", false)] {
+        let opened = folder.path().join(name);
+        std::fs::write(&opened, "").expect("a file");
+        let path = opened.display().to_string();
+        let is_open = |event: &Event| matches!(&event.kind, EventKind::File(it) if it.path_given.to_string() == path);
+        let (events, _) =
+            told(&mut sensor, Command::new(&program).arg("open").arg(&opened), is_open);
+        if is_telling {
+            assert_eq!(names(&stack_of(&events, is_open)), THROUGH);
+            continue;
         }
-    }) else {
-        return;
-    };
-    let open = |name: &str| {
-        let path = seen.folder.join(name).display().to_string();
-        move |event: &Event| {
-            matches!(&event.kind, EventKind::File(file) if file.operation == FileOperation::Open
-            && file.path == path.as_str().into() && event.actor.is_some_and(|actor| {
-                actor.process.pid != std::process::id()
-            }))
-        }
-    };
-    let stack = stack_of(&seen, open("shadow"));
-    assert_eq!(names(&stack)[..3], ["libc.so.6", "libtelling.so", "telling"]);
-    let harmless = seen.events.iter().find(|event| open("harmless")(event)).expect("told");
-    let is_of = |event: &Event| matches!(&event.kind, EventKind::Stack(stack) if stack.of == Some(harmless.id));
-    assert!(!seen.events.iter().any(is_of));
+        let id = events.iter().find(|event| is_open(event)).expect("it was told").id;
+        let is_of =
+            |event: &Event| matches!(&event.kind, EventKind::Stack(it) if it.of == Some(id));
+        assert!(!events.iter().any(is_of));
+    }
 }
 
 #[test]
 fn code_made_in_memory_is_told_by_the_name_its_maker_gave() {
-    let mut child = None;
-    let seen = watch(|folder| {
-        let mut command = Command::new(compiled(folder));
-        command.arg("made").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut made = command.spawn().expect("it runs");
-        let mut path = String::new();
-        let output = made.stdout.take().expect("its output");
-        BufReader::new(output).read_line(&mut path).expect("told");
-        child = Some((made, path.trim().to_owned()));
-    });
-    let Some((mut made, path)) = child else { return };
-    drop(made.stdin.take());
-    made.wait().expect("it ends");
-    std::fs::remove_file(path).expect("the names");
-    let Some(seen) = seen else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = compiled(folder.path());
+    let Some((mut sensor, _turn)) = start(settings()) else { return };
+    let (events, pid) = told(&mut sensor, Command::new(&program).arg("made"), is_connect);
+    std::fs::remove_file(format!("/tmp/perf-{pid}.map")).expect("the names");
     let through = ["libc.so.6", "libtelling.so", "Lorg/example/Made; run", "libtelling.so"];
-    assert_eq!(names(&stack_of(&seen, is_connect))[..4], through);
+    assert_eq!(names(&stack_of(&events, is_connect))[..4], through);
 }
