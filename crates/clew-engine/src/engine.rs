@@ -5,6 +5,8 @@ use clew_context::{Context, View};
 use clew_event::finding::Finding;
 use clew_event::story::Story;
 use clew_event::{Event, EventKind, Semantics};
+use clew_profile::novelty::SEED_BITS;
+use clew_profile::{Novelty, Profiles};
 use clew_rules::{Correlated, Correlations, Matched, RuleIndex, RuleSet};
 use clew_story::{Forgotten, Stories};
 
@@ -27,6 +29,18 @@ pub struct Settings {
     pub stories: clew_story::Settings,
     /// Whether requests and their effects are judged.
     pub appsec: Appsec,
+    /// Whether what workloads do is learned and judged.
+    pub profiling: Profiling,
+}
+
+/// Whether what workloads do is learned and judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profiling {
+    /// It is.
+    #[default]
+    On,
+    /// Rules alone say what is strange.
+    Off,
 }
 
 /// What one or more steps gave. The caller empties it; the engine only adds.
@@ -90,6 +104,9 @@ pub struct Engine {
     pub(crate) apis: Apis,
     /// `None` where requests are not judged.
     pub(crate) judge: Option<Judge>,
+    pub(crate) profiles: Profiles,
+    profiling: Profiling,
+    novelties: Vec<Novelty>,
 }
 
 impl Engine {
@@ -111,6 +128,9 @@ impl Engine {
             witnesses: Witnesses::default(),
             apis: Apis::default(),
             judge: (settings.appsec == Appsec::On).then(Judge::new),
+            profiles: Profiles::default(),
+            profiling: settings.profiling,
+            novelties: Vec::new(),
         }
     }
 
@@ -140,6 +160,14 @@ impl Engine {
             judge.judge(event, &view, &mut self.apis);
             let detected = judge.take();
             found.extend(detected.map(|it| finding::of_detected(it, event, &view)));
+        }
+        if self.profiling == Profiling::On {
+            self.profiles.observe(&view, &mut self.novelties);
+            if found.iter().any(|finding| SEED_BITS <= finding.bits) {
+                self.profiles.quarantine(&view);
+            }
+            // What a rule tells of the event is told once: new behavior makes it more surprising.
+            finding::add_novelties(&mut found, self.novelties.drain(..), event, &view);
         }
         // A finding of the event says itself what that handed out.
         let link = if found.is_empty() { links::of_event(event, &view) } else { None };
@@ -264,6 +292,22 @@ impl Engine {
     #[must_use]
     pub const fn apis(&self) -> &Apis {
         &self.apis
+    }
+
+    /// What was learned of workloads.
+    #[must_use]
+    pub const fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    /// The same, to waive, import and merge.
+    pub const fn profiles_mut(&mut self) -> &mut Profiles {
+        &mut self.profiles
+    }
+
+    /// From now on workloads are learned and judged, or not. What was learned stays.
+    pub const fn set_profiling(&mut self, profiling: Profiling) {
+        self.profiling = profiling;
     }
 
     /// From now on requests and their effects are judged, or not. What was learned stays.

@@ -7,6 +7,7 @@ use clew_event::control_plane::ApiCall;
 use clew_event::finding::{Entity, EntityKind, Finding, RequestFacts, Subject};
 use clew_event::text::escaped;
 use clew_event::{Event, EventId, EventKind, FindingId};
+use clew_profile::Novelty;
 use clew_rules::{Correlated, RuleIndex, RuleSet};
 
 /// The finding for a match of rule `index` on `event`.
@@ -89,6 +90,46 @@ pub(crate) fn of_detected(
         entities,
         events: std::iter::once(event.id).chain(further).collect(),
         output: detected.output,
+        output_fields: fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        hostname,
+        subject,
+    }
+}
+
+/// Adds new behavior to what was found of its event: where that is something, it has as many bits
+/// at least; else it is a finding of its own.
+pub(crate) fn add_novelties(
+    found: &mut Vec<Finding>,
+    novelties: impl Iterator<Item = Novelty>,
+    event: &Event,
+    view: &View<'_>,
+) {
+    for novelty in novelties {
+        match found.iter_mut().max_by(|a, b| a.bits.total_cmp(&b.bits)) {
+            Some(finding) => finding.bits = finding.bits.max(novelty.bits),
+            None => found.push(of_novelty(novelty, event, view)),
+        }
+    }
+}
+
+/// The finding for behavior that is new to its workload.
+fn of_novelty(novelty: Novelty, event: &Event, view: &View<'_>) -> Finding {
+    let subject = view.subject();
+    let hostname = view.hostname().to_str_lossy().into_owned();
+    let source = event.source();
+    let fields = novelty.fields.into_iter();
+    Finding {
+        id: finding_id(source, novelty.rule, event.id),
+        time: event.time,
+        source: source.to_owned(),
+        rule: novelty.rule.to_owned(),
+        priority: novelty.priority,
+        techniques: novelty.techniques.into_iter().map(str::to_owned).collect(),
+        tags: Vec::new(),
+        bits: novelty.bits,
+        entities: event.api_call().map_or_else(|| entities(&subject, &hostname), entities_of_call),
+        events: vec![event.id],
+        output: novelty.output,
         output_fields: fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
         hostname,
         subject,

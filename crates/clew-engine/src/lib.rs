@@ -22,6 +22,6 @@ mod witnesses;
 
 pub use appsec::Appsec;
 pub use clew_story::Forgotten;
-pub use engine::{Engine, Output, Settings};
+pub use engine::{Engine, Output, Profiling, Settings};
 pub use snapshot::{RestoreError, SNAPSHOT_VERSION, State};
 pub use tally::{RuleRate, Tally};

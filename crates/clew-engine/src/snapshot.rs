@@ -5,6 +5,7 @@
 
 use clew_appsec::api::Apis;
 use clew_context::Context;
+use clew_profile::Profiles;
 use clew_rules::{Correlations, RuleSet};
 use clew_story::Stories;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::told::Told;
 use crate::witnesses::Witnesses;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
-pub const SNAPSHOT_VERSION: u16 = 3;
+pub const SNAPSHOT_VERSION: u16 = 4;
 
 /// Why a snapshot could not be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,7 @@ struct Written<'a> {
     told: &'a Told,
     witnesses: &'a Witnesses,
     apis: &'a Apis,
+    profiles: &'a Profiles,
 }
 
 /// An engine's state without its rules, as it was kept.
@@ -63,6 +65,8 @@ pub struct State {
     #[serde(default)]
     witnesses: Witnesses,
     apis: Apis,
+    #[serde(default)]
+    profiles: Profiles,
 }
 
 impl State {
@@ -80,6 +84,12 @@ impl State {
             return Err(RestoreError::Version { given: head.version });
         }
         serde_json::from_slice(snapshot).map_err(RestoreError::Malformed)
+    }
+
+    /// What was learned of workloads, without the rest.
+    #[must_use]
+    pub fn into_profiles(self) -> Profiles {
+        self.profiles
     }
 
     /// What was known of machines and identities, without the rest.
@@ -105,6 +115,7 @@ impl Engine {
             told: &self.told,
             witnesses: &self.witnesses,
             apis: &self.apis,
+            profiles: &self.profiles,
         })
     }
 
@@ -113,13 +124,13 @@ impl Engine {
     #[must_use]
     pub fn resume(rules: RuleSet, state: State) -> Self {
         let mut engine = Self::new(rules, Settings::default());
-        let State { counts, context, stories, tallies, correlations, told, witnesses, apis } =
-            state;
+        let State { counts, context, stories, tallies, correlations, told, .. } = state;
+        let (witnesses, apis, profiles) = (state.witnesses, state.apis, state.profiles);
         engine.context = context;
         engine.context.set_semantics(engine.rules.semantics());
         (engine.counts, engine.stories, engine.told, engine.apis) = (counts, stories, told, apis);
         (engine.tallies, engine.correlations) = (tallies, correlations);
-        engine.witnesses = witnesses;
+        (engine.witnesses, engine.profiles) = (witnesses, profiles);
         engine
     }
 }
