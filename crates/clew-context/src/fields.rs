@@ -31,7 +31,7 @@ mod pod;
 pub(crate) mod proc;
 mod quirks;
 mod record;
-mod stack;
+pub(crate) mod stack;
 pub(crate) mod user;
 
 /// The value of a field.

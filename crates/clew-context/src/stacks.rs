@@ -55,9 +55,9 @@ impl Stacks {
 
 #[cfg(test)]
 mod tests {
-    use clew_event::EventType;
     use clew_event::file::FileEvent;
     use clew_event::stack::Frame;
+    use clew_event::{EventType, Text};
 
     use super::*;
     use crate::Context;
@@ -93,6 +93,8 @@ mod tests {
         check("stack.libraries", r#"["libc.so.6", "java"]"#);
         check("stack.files", r#"["/lib/libc.so.6", "/bin/java"]"#);
         check("stack.symbols", r#"["Lorg/apache/Log;"]"#);
+        let told = context.view(&open).subject().libraries;
+        assert_eq!(told, ["libc.so.6", "java"].map(Text::from));
     }
 
     #[test]

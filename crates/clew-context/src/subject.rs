@@ -10,7 +10,7 @@ use clew_event::socket::DescriptorTarget;
 use clew_event::{ContainerId, Entity, EventKind, ProcessKey, Text, TimestampNs};
 
 use crate::context::Context;
-use crate::fields::fd;
+use crate::fields::{fd, stack};
 use crate::identity::key::{Identity, IdentityKind};
 use crate::identity::{self};
 use crate::process::Process;
@@ -30,6 +30,7 @@ impl View<'_> {
             request: self.context.requests.facts(self.event).map(Box::new),
             call: self.event.api_call().map(|call| Box::new(self.call_facts(call))),
             makes: self.makes(),
+            libraries: stack::libraries(self).into_iter().map(Text::from).collect(),
         }
     }
 
@@ -380,6 +381,7 @@ mod tests {
                 request: None,
                 call: None,
                 makes: [],
+                libraries: [],
             }
         "#]]
         .assert_debug_eq(&subject);

@@ -170,6 +170,10 @@ pub struct Subject {
     /// processes; at most [`Subject::MAKES_MAX`].
     #[serde(default)]
     pub makes: Vec<Entity>,
+    /// Names of the files that the call came through, from the caller outwards, each once; empty
+    /// where that was not told.
+    #[serde(default)]
+    pub libraries: Vec<Text>,
 }
 
 impl Subject {
