@@ -5,12 +5,13 @@
 //!
 //! Reading order: [`truth`], [`world`] with [`requests`] and [`records`] (how events are made),
 //! [`tenant`] and [`benign`] (who is there, and a day's work), [`attacks`], [`run`], then how it is
-//! judged: [`metrics`], [`baselines`], [`order`], [`report`].
+//! judged: [`metrics`], [`baselines`], [`order`], [`report`], [`miss`].
 
 pub mod attacks;
 pub mod baselines;
 pub mod benign;
 pub mod metrics;
+pub mod miss;
 pub mod order;
 pub mod random;
 pub mod records;

@@ -5,22 +5,26 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clew_story::{Settings, Stories};
+use clew_testkit::storybench::miss::account;
 use clew_testkit::storybench::order::{self, Equality};
 use clew_testkit::storybench::report::Report;
 use clew_testkit::storybench::run::{Observed, Plan, observe, rules};
+use clew_testkit::storybench::truth::AttackId;
 
-const USAGE: &str = "usage: cargo xtask storybench [--seed N] [--days D] [--tenants N] [--shuffles N] [--json FILE] [--misses]";
+const USAGE: &str = "usage: cargo xtask storybench [--seed N] [--days D] [--tenants N] [--shuffles N] [--json FILE] [--misses] [--attack N]…";
 
 struct Options {
     plan: Plan,
     shuffles: u32,
     json: Option<String>,
     is_told_misses: bool,
+    attacks: Vec<AttackId>,
 }
 
 fn options() -> Option<Options> {
     let plan = Plan { seed: 1, tenants: 21, days: 7 };
-    let mut options = Options { plan, shuffles: 1_000, json: None, is_told_misses: false };
+    let mut options =
+        Options { plan, shuffles: 1_000, json: None, is_told_misses: false, attacks: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -29,6 +33,7 @@ fn options() -> Option<Options> {
             "--tenants" => options.plan.tenants = words.next()?.parse().ok()?,
             "--shuffles" => options.shuffles = words.next()?.parse().ok()?,
             "--json" => options.json = Some(words.next()?),
+            "--attack" => options.attacks.push(AttackId(words.next()?.parse().ok()?)),
             "--misses" => options.is_told_misses = true,
             _ => return None,
         }
@@ -65,6 +70,9 @@ fn run(options: &Options) -> Result<(), String> {
         join_seconds += took;
         orders.push(order::shuffle(&observed, options.plan.seed, share));
         report.add(&observed);
+        for attack in &options.attacks {
+            print!("{}", account(&observed, *attack));
+        }
     }
     report.order = Equality {
         shuffles: orders.iter().map(|it| it.shuffles).sum(),
@@ -91,7 +99,7 @@ fn join(observed: &Observed) -> (f64, f64) {
     let mut stories = Stories::new(Settings::default());
     let mut revisions = Vec::new();
     let began = Instant::now();
-    for (finding, _) in &observed.findings {
+    for finding in &observed.findings {
         stories.join(finding, &mut revisions);
         revisions.clear();
     }

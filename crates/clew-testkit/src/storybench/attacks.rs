@@ -137,7 +137,8 @@ pub fn play(
         let is_late = variant == Variant::Late;
         let mut play = Play {
             id,
-            attacker: Ipv4Addr::new(185, 220, high, low),
+            // A network of its own: whoever was seen in one is known in it.
+            attacker: Ipv4Addr::new(185, low, high, 10),
             target,
             mark: Mark { attack: id, step: 0, cause: None, blind, is_late },
             at: attack.began.unix_ns(),

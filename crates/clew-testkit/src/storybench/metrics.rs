@@ -42,6 +42,8 @@ impl Mean {
 pub struct Metrics {
     /// Share of an attack's findings in the cluster with most of them.
     pub completeness: Mean,
+    /// The same of findings by the rules that ship, without the noise of the bench.
+    pub shipped_completeness: Mean,
     /// Share of an attack's steps, also those that nothing found, in that cluster.
     pub step_completeness: Mean,
     /// Share of a cluster's findings that are of its attack, over clusters with any attack.
@@ -93,19 +95,31 @@ impl Metrics {
     }
 
     fn add_attack(&mut self, view: &View<'_>, attack: &Attack) {
-        let Some(of) = view.units.get(&attack.id) else { return };
+        let found = |unit: &usize| !view.is_link(*unit);
+        let of = view.units.get(&attack.id).into_iter().flatten().copied().filter(found);
+        let of: Vec<usize> = of.collect();
+        if of.is_empty() {
+            return;
+        }
         let holders = view.holders(attack.id);
         let best = view.best(attack.id);
-        let held = best.and_then(|best| view.count(best, attack.id)).unwrap_or(0);
-        self.completeness.add(ratio(held, of.len()));
+        let told: Vec<usize> =
+            best.map_or_else(Vec::new, |best| view.units_in(best, attack.id).collect());
+        let count = |units: &[usize], counts: &dyn Fn(usize) -> bool| {
+            units.iter().filter(|unit| counts(**unit)).count()
+        };
+        let finding = |unit| !view.is_link(unit);
+        let shipped = |unit| !view.is_link(unit) && !view.is_noise(unit);
+        self.completeness.add(ratio(count(&told, &finding), of.len()));
+        if 0 < count(&of, &shipped) {
+            self.shipped_completeness.add(ratio(count(&told, &shipped), count(&of, &shipped)));
+        }
         if !holders.is_empty() {
             self.fragmentation.add(ratio(holders.len(), 1));
         }
         let is_alone = best.is_some_and(|best| view.attacks_in(best).len() == 1);
         self.exactly_one.add_if(holders.len() == 1 && is_alone);
-        let told: BTreeSet<usize> = best.map_or_else(BTreeSet::new, |best| {
-            view.units_in(best, attack.id).filter_map(|unit| view.step(unit)).collect()
-        });
+        let steps: BTreeSet<usize> = told.iter().filter_map(|unit| view.step(*unit)).collect();
         let seen: BTreeSet<usize> = view
             .observed
             .truths
@@ -114,7 +128,7 @@ impl Metrics {
             .filter(|truth| truth.attack == attack.id)
             .map(|truth| truth.step)
             .collect();
-        self.step_completeness.add(ratio(told.len(), seen.len()));
+        self.step_completeness.add(ratio(steps.len(), seen.len()));
         if let Some(cluster) = best.and_then(|best| view.clusters.get(best)) {
             let first = of.iter().filter_map(|unit| view.step(*unit)).min();
             if let Some(root) = cluster.root {
@@ -240,6 +254,17 @@ impl<'a> View<'a> {
     pub(super) fn units_in(&self, cluster: usize, attack: AttackId) -> impl Iterator<Item = usize> {
         let members = self.clusters.get(cluster).into_iter().flat_map(|it| it.members.iter());
         members.copied().filter(move |unit| self.attack(*unit) == Some(attack))
+    }
+
+    /// It is no finding and only ties some together.
+    pub(super) fn is_link(&self, unit: usize) -> bool {
+        self.observed.units.get(unit).is_some_and(|unit| unit.is_link)
+    }
+
+    /// A rule of the bench alone found it.
+    fn is_noise(&self, unit: usize) -> bool {
+        let unit = self.observed.units.get(unit);
+        unit.is_some_and(|unit| unit.finding.rule.starts_with("noise_"))
     }
 
     /// Both are of one attack, and the earlier led to the later.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_event::{FindingId, StoryId};
+use clew_event::{Finding, FindingId, StoryId};
 use clew_story::{Settings, Stories};
 
 use super::metrics::ratio;
@@ -34,15 +34,16 @@ type Told = BTreeMap<FindingId, BTreeSet<FindingId>>;
 /// Shuffles the findings of one tenant so many times.
 #[must_use]
 pub fn shuffle(observed: &Observed, seed: u64, shuffles: u32) -> Equality {
-    let mut places: Vec<usize> = (0..observed.findings.len()).collect();
-    let time = |place: &usize| observed.findings.get(*place).map(|(it, _)| (it.time, it.id));
-    places.sort_by_key(time);
+    let count = observed.findings.len() + observed.links.len();
+    let mut places: Vec<usize> = (0..count).collect();
+    places.sort_by_key(|place| of(observed, *place).map(|(it, _)| (it.time, it.id)));
     let expected = told(observed, &places);
     let mut random = Random::new(seed);
     let (mut sum, mut least) = (0.0, 1.0_f64);
     for _ in 0..shuffles {
         let mut arrivals: Vec<(u64, usize)> = Vec::new();
-        for (place, (finding, _)) in observed.findings.iter().enumerate() {
+        for place in 0..count {
+            let Some((finding, _)) = of(observed, place) else { continue };
             let lag = if finding.subject.call.is_some() { RECORD_LAG_NS } else { KERNEL_LAG_NS };
             arrivals.push((finding.time.unix_ns() + random.below(lag), place));
         }
@@ -55,13 +56,24 @@ pub fn shuffle(observed: &Observed, seed: u64, shuffles: u32) -> Equality {
     Equality { shuffles, mean: sum / f64::from(shuffles.max(1)), least }
 }
 
+/// A finding, or behind all of them a link.
+fn of(observed: &Observed, place: usize) -> Option<(&Finding, bool)> {
+    let finding = observed.findings.get(place).map(|finding| (finding, false));
+    let link = |place| observed.links.get(place).map(|link| (link, true));
+    finding.or_else(|| link(place.checked_sub(observed.findings.len())?))
+}
+
 fn told(observed: &Observed, order: &[usize]) -> Told {
     let mut stories = Stories::new(Settings::default());
     observed.accepts.iter().for_each(|event| stories.observe(event));
     let mut revisions = Vec::new();
     let mut last: BTreeMap<StoryId, BTreeSet<FindingId>> = BTreeMap::new();
-    for (finding, _) in order.iter().filter_map(|place| observed.findings.get(*place)) {
-        stories.join(finding, &mut revisions);
+    for (finding, is_link) in order.iter().filter_map(|place| of(observed, *place)) {
+        match is_link {
+            true => stories.link(finding.clone(), &mut revisions),
+            false => stories.join(finding, &mut revisions),
+        }
+        stories.take_drawn();
         for story in revisions.drain(..) {
             last.insert(story.id, story.steps.iter().map(|step| step.finding).collect());
         }

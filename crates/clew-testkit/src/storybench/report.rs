@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::baselines::BASELINES;
 use super::metrics::{Mean, Metrics, View};
+use super::miss::misses;
 use super::order::Equality;
 use super::run::{Cluster, Observed, Plan};
 use super::truth::Attack;
@@ -70,7 +71,7 @@ impl Report {
         self.attacks += observed.truths.attacks.len();
         self.events += observed.events;
         self.findings.0 += observed.findings.len();
-        self.findings.1 += observed.units.len();
+        self.findings.1 += observed.units.iter().filter(|unit| !unit.is_link).count();
         for (day, bytes) in observed.state_bytes.iter().enumerate() {
             match self.state_bytes.get_mut(day) {
                 Some(most) => *most = (*most).max(*bytes),
@@ -84,16 +85,20 @@ impl Report {
     }
 
     fn add_attack(&mut self, view: &View<'_>, attack: &Attack) {
-        let Some(units) = view.units.get(&attack.id) else { return };
+        let found = |unit: &usize| !view.is_link(*unit);
+        let units = view.units.get(&attack.id).into_iter().flatten().filter(|unit| found(unit));
+        let count = units.count();
+        if count == 0 {
+            return;
+        }
         let best = view.best(attack.id);
-        let held = best.map_or(0, |best| view.units_in(best, attack.id).count());
+        let held = best.map_or(0, |it| view.units_in(it, attack.id).filter(found).count());
         let others = best.map_or(0, |best| view.attacks_in(best).len().saturating_sub(1));
         let holders = view.holders(attack.id).len();
-        let is_one = holders == 1 && others == 0;
         for kind in [attack.template, attack.variant.name()] {
             let (completeness, exactly_one) = self.by_kind.entry(kind.to_owned()).or_default();
-            completeness.add(super::metrics::ratio(held, units.len()));
-            exactly_one.add_if(is_one);
+            completeness.add(super::metrics::ratio(held, count));
+            exactly_one.add_if(holders == 1 && others == 0);
         }
         for miss in misses(view, attack, (holders, others)) {
             *self.misses.entry(miss).or_default() += 1;
@@ -228,9 +233,10 @@ impl Report {
 
 type Figure = (&'static str, fn(&Metrics, &Report) -> f64);
 
-const FIGURES: [Figure; 12] = [
+const FIGURES: [Figure; 13] = [
     ("exactly one story", |it, _| it.exactly_one.value()),
     ("completeness of findings", |it, _| it.completeness.value()),
+    ("completeness of findings by shipped rules", |it, _| it.shipped_completeness.value()),
     ("completeness of steps", |it, _| it.step_completeness.value()),
     ("purity", |it, _| it.purity.value()),
     ("stories an attack (fragmentation)", |it, _| it.fragmentation.value()),
@@ -244,29 +250,6 @@ const FIGURES: [Figure; 12] = [
         f64::from(it.false_clusters) / report.tenant_days.max(1.0)
     }),
 ];
-
-/// What is wrong with the story of an attack.
-fn misses(view: &View<'_>, attack: &Attack, (holders, others): (usize, usize)) -> Vec<String> {
-    let mut misses = Vec::new();
-    match (holders, others) {
-        (0, _) => misses.push("no story".to_owned()),
-        (1, 0) => {}
-        (1, _) => misses.push("with another attack".to_owned()),
-        _ => misses.push("several stories".to_owned()),
-    }
-    let best = view.best(attack.id);
-    let told: Vec<usize> =
-        best.map_or_else(Vec::new, |best| view.units_in(best, attack.id).collect());
-    let units = view.units.get(&attack.id).into_iter().flatten();
-    for unit in units.filter(|unit| holders != 0 && !told.contains(unit)) {
-        let Some(step) = view.step(*unit).and_then(|step| attack.steps.get(step)) else { continue };
-        let rule = view.observed.units.get(*unit).map_or("", |unit| unit.finding.rule.as_str());
-        misses.push(format!("without {}: {rule}", step.name));
-    }
-    misses.dedup();
-    let named = |what| format!("{}, {}: {what}", attack.template, attack.variant.name());
-    misses.into_iter().map(named).collect()
-}
 
 /// The value that so many of a hundred do not exceed.
 fn quantile(values: &[f64], percent: usize) -> f64 {

@@ -33,6 +33,8 @@ pub struct Unit {
     pub truth: Option<Truth>,
     /// When it reached Clew.
     pub arrived: TimestampNs,
+    /// It is no finding and only ties findings together.
+    pub is_link: bool,
 }
 
 /// Findings that somebody takes for one attack.
@@ -66,8 +68,10 @@ pub struct Observed {
     pub truths: Truths,
     /// What was found, in the order in which it came.
     pub units: Vec<Unit>,
-    /// Every finding in the order in which it came, with when it came.
-    pub findings: Vec<(Finding, TimestampNs)>,
+    /// Every finding in the order in which it came.
+    pub findings: Vec<Finding>,
+    /// What tied findings together, of what was told.
+    pub links: Vec<Finding>,
     /// Events that tell stories which processes serve many.
     pub accepts: Vec<Event>,
     /// The stories as they were in the end.
@@ -176,7 +180,12 @@ impl Observer {
     fn step(&mut self, engine: &mut Engine, event: &Event, output: &mut Output) {
         engine.step(event, output);
         for finding in output.findings.drain(..) {
-            self.found(finding, event.arrived);
+            self.found(&finding, event.arrived, false);
+            self.observed.findings.push(finding);
+        }
+        for link in output.links.drain(..) {
+            self.found(&link, event.arrived, true);
+            self.observed.links.push(link);
         }
         for story in output.stories.drain(..) {
             self.told(&story, event.arrived);
@@ -184,15 +193,14 @@ impl Observer {
         output.clear();
     }
 
-    fn found(&mut self, finding: Finding, arrived: TimestampNs) {
+    fn found(&mut self, finding: &Finding, arrived: TimestampNs, is_link: bool) {
         let next = self.observed.units.len();
-        let place = *self.keys.entry(unit_key(&finding)).or_insert(next);
+        let place = *self.keys.entry(unit_key(finding)).or_insert(next);
         self.places.insert(finding.id, place);
         if place == next {
             let truth = finding.events.iter().find_map(|event| self.observed.truths.of(*event));
-            self.observed.units.push(Unit { finding: finding.clone(), truth, arrived });
+            self.observed.units.push(Unit { finding: finding.clone(), truth, arrived, is_link });
         }
-        self.observed.findings.push((finding, arrived));
     }
 
     fn told(&mut self, story: &Story, arrived: TimestampNs) {

