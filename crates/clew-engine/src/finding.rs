@@ -1,14 +1,19 @@
 //! How a rule that matched becomes a finding with its evidence.
 
+use std::collections::BTreeMap;
+
 use clew_appsec::detected::Detected;
 use clew_context::View;
 use clew_context::requests::Cause;
 use clew_event::control_plane::ApiCall;
 use clew_event::finding::{Entity, EntityKind, Finding, RequestFacts, Subject};
 use clew_event::text::escaped;
-use clew_event::{Event, EventId, EventKind, FindingId};
+use clew_event::{Event, EventId, EventKind, FieldId, FindingId};
 use clew_profile::Novelty;
 use clew_rules::{Correlated, RuleIndex, RuleSet};
+
+/// Values by the names of their fields.
+type Fields = BTreeMap<String, serde_json::Value>;
 
 /// The finding for a match of rule `index` on `event`.
 pub(crate) fn of_match(
@@ -33,7 +38,7 @@ pub(crate) fn of_match(
         entities: event.api_call().map_or_else(|| entities(&subject, &hostname), entities_of_call),
         events: vec![event.id],
         output: output.text,
-        output_fields: output.fields,
+        output_fields: with_libraries(output.fields, &subject),
         hostname,
         subject,
     })
@@ -90,7 +95,10 @@ pub(crate) fn of_detected(
         entities,
         events: std::iter::once(event.id).chain(further).collect(),
         output: detected.output,
-        output_fields: fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        output_fields: with_libraries(
+            fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
+            &subject,
+        ),
         hostname,
         subject,
     }
@@ -130,10 +138,22 @@ fn of_novelty(novelty: Novelty, event: &Event, view: &View<'_>) -> Finding {
         entities: event.api_call().map_or_else(|| entities(&subject, &hostname), entities_of_call),
         events: vec![event.id],
         output: novelty.output,
-        output_fields: fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        output_fields: with_libraries(
+            fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
+            &subject,
+        ),
         hostname,
         subject,
     }
+}
+
+/// The fields, and the files that the call came through, whether or not the rule names them.
+fn with_libraries(mut fields: Fields, subject: &Subject) -> Fields {
+    if !subject.libraries.is_empty() {
+        let names = subject.libraries.iter().map(|name| escaped(name.as_bytes()));
+        fields.insert(FieldId::StackLibraries.spec().name.to_owned(), names.collect());
+    }
+    fields
 }
 
 /// One event matches one rule at most once, so the two name the finding.
@@ -210,6 +230,17 @@ mod tests {
         let user = (EntityKind::User, "arn:aws:iam::1:user/eve");
         let expected = [user, (EntityKind::Credential, "AKIA1"), (EntityKind::Peer, "192.0.2.1")];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn the_files_that_a_call_came_through_stand_among_the_fields() {
+        let libraries = ["libc.so.6".into(), vec![0xff].into()].into();
+        let subject = Subject { libraries, ..Subject::default() };
+        let fields = with_libraries(Fields::new(), &subject);
+        let told = serde_json::Value::from(fields.into_iter().collect::<serde_json::Map<_, _>>());
+        let expected = serde_json::json!({ "stack.libraries": ["libc.so.6", escaped(&[0xff])] });
+        assert_eq!(told, expected);
+        assert!(with_libraries(Fields::new(), &Subject::default()).is_empty());
     }
 
     #[test]
