@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use clew_engine::RuleRate;
+use clew_engine::{Profiling, RuleRate};
 use clew_event::Semantics;
 use clew_intake::SourceSpec;
 use clew_notify::OutputSpec;
 
 use crate::api::ApiCommand;
 use crate::identity::IdentityCommand;
+use crate::profile::ProfileCommand;
 use crate::requests::RequestArgs;
 use crate::rules::RulesCommand;
 
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Api {
         #[command(subcommand)]
         command: ApiCommand,
+    },
+    /// Say what workloads do, how far that is learned, and make policies of it.
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
     },
     /// Work with rule files.
     Rules {
@@ -76,6 +82,16 @@ pub(crate) struct RuleArgs {
     /// Hold back what a rule finds beyond this rate of event time, and count it: `10/s`, `10/m`.
     #[arg(long, value_name = "N/s")]
     pub(crate) rule_rate: Option<RuleRate>,
+    /// Do not learn what workloads do, nor tell what is new of it; as `--compat falco` does.
+    #[arg(long)]
+    pub(crate) no_profiles: bool,
+}
+
+impl RuleArgs {
+    /// Whether workloads are learned and judged.
+    pub(crate) const fn profiling(&self) -> Profiling {
+        if self.no_profiles || self.compat.is_some() { Profiling::Off } else { Profiling::On }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

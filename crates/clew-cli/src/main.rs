@@ -18,6 +18,7 @@ mod identity;
 mod inlet;
 mod live;
 mod print;
+mod profile;
 mod record;
 mod recorder;
 mod reload;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Api { command } => api::api(&command),
         Command::Identity { command } => identity::identity(&command),
+        Command::Profile { command } => profile::profile(&command),
         Command::Rules { command } => rules::rules(&command),
     };
     match outcome {

@@ -25,6 +25,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut engine = Engine::new(engine::rules(&args.rules)?, Settings::default());
     engine.set_rule_rate(args.rules.rule_rate);
+    engine.set_profiling(args.rules.profiling());
     let mut tapes = Tapes::open(&args.files);
     let mut output = Output::default();
     let mut told: BTreeMap<StoryId, bool> = BTreeMap::new();

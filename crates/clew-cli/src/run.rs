@@ -60,6 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         _ => Engine::new(rules, Settings::default()),
     };
     engine.set_rule_rate(args.rules.rule_rate);
+    engine.set_profiling(args.rules.profiling());
     if args.requests.no_http && args.source.is_empty() {
         engine.set_appsec(Appsec::Off);
     }

@@ -131,6 +131,13 @@ impl<'a> Item<'a> {
             .then_some(Self { class, who, how, parts })
     }
 
+    /// The key it was taken from.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let fields = [self.class.name(), self.who, self.how].into_iter();
+        fields.chain(self.parts.iter().copied()).collect::<Vec<_>>().join("\t")
+    }
+
     /// What it acts on, as people write it.
     #[must_use]
     pub fn what(&self) -> String {
@@ -184,6 +191,7 @@ mod tests {
             &[b'x'; PART_BYTES_MAX + 1],
         ]);
         let item = Item::of_key(&key).expect("a key");
+        assert_eq!(item.key(), key);
         let long = format!("{LONG} {}", "x".repeat(HEAD_BYTES));
         let expected = ["tmp", "\\{word}", "a\\x09b\\x0a\\x1b", "\\xff", long.as_str()];
         assert_eq!(item.parts, expected);

@@ -5,7 +5,7 @@
 //! says), [`scene`] and [`unit`] (whose it is, and when), [`record`] and `items` (counts), `shape`
 //! and `tree` (which parts are holes), [`estimate`] and [`learning`] (when it is learned),
 //! [`prior`] and [`judge`] (how strange a new item is), [`profile`], [`workload`] (releases),
-//! [`profiles`] (all of it), [`waivers`], [`portable`].
+//! [`profiles`] (all of it), [`waivers`], [`portable`], [`export`].
 //!
 //! Invariant: every count can be added to that of another node in any order, and a unit's share
 //! can be taken back; no table grows beyond its `…_MAX`; time comes from events alone.
@@ -14,6 +14,7 @@
 pub mod behavior;
 pub mod class;
 pub mod estimate;
+pub mod export;
 pub mod item;
 mod items;
 pub mod judge;

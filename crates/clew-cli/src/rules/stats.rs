@@ -35,6 +35,7 @@ pub(super) fn stats(args: &TapeArgs) -> Result<Exit> {
     let rule_count = rules.len();
     let mut engine = Engine::new(rules, Settings::default());
     engine.set_rule_rate(args.rules.rule_rate);
+    engine.set_profiling(args.rules.profiling());
     let mut output = Output::default();
     let mut tapes = Tapes::open(&args.tape);
     for event in tapes.by_ref().filter_map(Result::ok) {

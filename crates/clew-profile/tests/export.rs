@@ -1,0 +1,61 @@
+//! What is made of a profile allows what is agreed on, and nothing else.
+
+mod common;
+
+use clew_profile::export;
+use common::{UNIT, USUAL, does, only, scene, settled};
+use serde_json::json;
+
+#[test]
+fn kubescape_profiles_hold_what_is_agreed_on() {
+    let mut profiles = settled(20);
+    does(&mut profiles, &scene(1, 20 * UNIT), "exec\tx\t\t/bin/once");
+    let profile = export::application_profile(&"shop/web".into(), only(&profiles));
+    assert_eq!(profile["metadata"], json!({"name": "web", "namespace": "shop"}));
+    let container = &profile["spec"]["containers"][0];
+    let exec = json!([{"path": "/usr/bin/convert", "args": ["/usr/bin/convert", "--resize"]}]);
+    assert_eq!(container["execs"], exec);
+    assert_eq!(container["opens"], json!([{"path": "/srv/app/index.js", "flags": ["O_RDONLY"]}]));
+    let neighborhood = export::network_neighborhood(&"shop/web".into(), only(&profiles));
+    let port = neighborhood.pointer("/spec/containers/0/egress/0/ports/0/port");
+    assert_eq!(port, Some(&json!(5432)));
+}
+
+#[test]
+fn a_network_policy_stops_no_good_unit_and_the_strange_one() {
+    let mut profiles = settled(20);
+    does(&mut profiles, &scene(1, 20 * UNIT), "network\tx\tto\ttcp\t443\t203.0.113.0/24");
+    let offer = export::network_policy(&"shop/web".into(), only(&profiles));
+    assert_eq!((offer.allowed, offer.stopped, offer.stopped_strange), (40, 0, 1));
+    let egress = json!([{"ports": [{"protocol": "TCP", "port": 5432}]}]);
+    assert_eq!(offer.document["spec"]["egress"], egress);
+}
+
+#[test]
+fn a_seccomp_profile_refuses_what_was_watched_for_and_never_done() {
+    let mut profiles = settled(20);
+    // The first units are told of, and teach nothing.
+    for unit in 20..23 {
+        for replica in [1, 2] {
+            let now = scene(replica, unit * UNIT);
+            does(&mut profiles, &now, USUAL[0]);
+            does(&mut profiles, &now, "kernel\tjava\tmemfd_create\tjit");
+        }
+    }
+    let offer = export::seccomp(only(&profiles));
+    let names = offer.document["syscalls"][0]["names"].to_string();
+    assert!(names.contains("ptrace") && !names.contains("memfd_create"), "{names}");
+    assert_eq!(offer.stopped, 0);
+}
+
+#[test]
+fn a_read_only_root_needs_what_is_written_beyond_tmp() {
+    let mut profiles = settled(3);
+    assert_eq!(export::writes_beyond_tmp(only(&profiles)), [""; 0]);
+    for replica in [1, 2] {
+        for name in ["srv\tup\ta", "tmp\tb"] {
+            does(&mut profiles, &scene(replica, 3 * UNIT), &format!("file\tx\twrite\t{name}"));
+        }
+    }
+    assert_eq!(export::writes_beyond_tmp(only(&profiles)), ["/srv/up"]);
+}
