@@ -118,7 +118,7 @@ pub fn network_neighborhood(workload: &Text, profile: &Profile) -> Value {
             _ => continue,
         };
         let number = port.parse::<u16>().unwrap_or_default();
-        let is_name = !peer.contains('/') && !peer.parse::<std::net::IpAddr>().is_ok();
+        let is_name = !peer.contains('/') && peer.parse::<std::net::IpAddr>().is_err();
         let is_outside = matches!(peer, "public") || peer.contains('.') && is_name;
         let neighbor = json!({
             "identifier": format!("{}-{port}-{peer}", item.how),
@@ -203,17 +203,18 @@ fn rule(direction: &str, protocol: &str, port: &str, peer: &str) -> Option<Value
     if peer == "loopback" {
         return None;
     }
-    let mut rule = json!({"ports": [{"protocol": protocol.to_uppercase()}]});
-    if let (Ok(number), Some(first)) = (port.parse::<u16>(), rule.pointer_mut("/ports/0")) {
-        first["port"] = number.into();
+    let mut ports = json!({"protocol": protocol.to_uppercase()});
+    if let (Ok(number), Some(ports)) = (port.parse::<u16>(), ports.as_object_mut()) {
+        ports.insert("port".to_owned(), number.into());
     }
+    let mut rule = serde_json::Map::from_iter([("ports".to_owned(), json!([ports]))]);
     let is_address = peer.contains('/') || peer.parse::<std::net::IpAddr>().is_ok();
     if is_address {
         let width = if peer.contains(':') { 128 } else { 32 };
         let cidr = if peer.contains('/') { peer.to_owned() } else { format!("{peer}/{width}") };
-        rule[direction] = json!([{"ipBlock": {"cidr": cidr}}]);
+        rule.insert(direction.to_owned(), json!([{"ipBlock": {"cidr": cidr}}]));
     }
-    Some(rule)
+    Some(Value::Object(rule))
 }
 
 /// A seccomp profile that refuses what the sensor watches and the workload never did. It allows
