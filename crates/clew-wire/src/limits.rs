@@ -235,7 +235,7 @@ mod tests {
         const { assert!(PATH_COMPONENTS_MAX * 256 >= PATH_BYTES_MAX) };
         const { assert!(462 < SYSCALLS_MAX) };
         const { assert!(SOCKETCALLS_MAX.is_power_of_two()) };
-        const { assert!(STACK_BYTES_MAX % 4096 == 0 && STACK_BYTES_MAX <= u16::MAX as u32) };
+        const { assert!(STACK_BYTES_MAX.is_multiple_of(4096) && STACK_BYTES_MAX <= u16::MAX as u32) };
         const { assert!(STACK_NAME_BYTES_MAX == 64, "the mask of a name's length") };
         const { assert!(STACK_NAMES_MAX <= 256 && STACKS_PER_SECOND_MAX <= 1_000) };
         // Loops of the programs; the verifier walks through each.
