@@ -147,10 +147,25 @@ impl Forest {
         self.minutes.remove(&Key::minute(&node.finding));
     }
 
-    /// Gives a finding another parent, or none. One that lies below the finding is refused: where
-    /// clocks differ, two may each look like the cause of the other.
+    /// Gives a finding another parent, or none. Where clocks differ, one that looks like its cause
+    /// may lie below it: then a tie between them that is of no cause gives way, and where there is
+    /// none, the new parent is refused.
     pub(crate) fn link(&mut self, handle: Handle, parent: Option<Tie>) {
-        let parent = parent.filter(|tie| !self.is_below(tie.to, handle));
+        let parent = parent.filter(|tie| match self.path(tie.to, handle) {
+            None => true,
+            Some(path) => {
+                let is_lineage = |handle: &Handle| {
+                    let tie = self.nodes.get(handle).and_then(|node| node.parent.as_ref());
+                    tie.is_some_and(|tie| tie.via.is_lineage())
+                };
+                let weak = path.iter().find(|&handle| tie.via.is_lineage() && !is_lineage(handle));
+                weak.map(|&weak| self.set_parent(weak, None)).is_some()
+            }
+        });
+        self.set_parent(handle, parent);
+    }
+
+    fn set_parent(&mut self, handle: Handle, parent: Option<Tie>) {
         let to = parent.as_ref().map(|tie| tie.to);
         let Some(node) = self.nodes.get_mut(&handle) else { return };
         let old = std::mem::replace(&mut node.parent, parent).map(|tie| tie.to);
@@ -162,13 +177,14 @@ impl Forest {
         }
     }
 
-    fn is_below(&self, mut at: Handle, above: Handle) -> bool {
+    /// The findings from one up to another above it, without that; `None` where it is not above.
+    fn path(&self, mut at: Handle, above: Handle) -> Option<Vec<Handle>> {
+        let mut path = Vec::new();
         while at != above {
-            let parent = self.nodes.get(&at).and_then(|node| node.parent.as_ref());
-            let Some(parent) = parent else { return false };
-            at = parent.to;
+            path.push(at);
+            at = self.nodes.get(&at)?.parent.as_ref()?.to;
         }
-        true
+        Some(path)
     }
 
     /// The earlier finding that is the cause of this one: by the process tree, or else by the

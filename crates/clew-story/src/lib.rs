@@ -29,6 +29,7 @@ mod line;
 mod lines;
 mod links;
 mod narrative;
+mod order;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

@@ -7,8 +7,7 @@
 //!   evidence, for one script repeats itself.
 //! - *ties*: each at most [`TIE_BITS_MAX`]. A tie proves one cause, and not yet that the cause is
 //!   an attack: honest scripts have children too.
-//! - *order*: a bit where the next tactic is one that attacks go on to, at most
-//!   [`ORDER_BITS_MAX`].
+//! - *order*: how much likelier the tactics follow one another so in attacks, see [`order`].
 //!
 //! The numbers are first guesses; the story benchmark will fit them. A story is told where the
 //! sum reaches log2(looks / α): `looks` is the number of different (container, rule) pairs that
@@ -22,14 +21,13 @@ use serde::{Deserialize, Serialize};
 use crate::attack::{Tactic, technique};
 use crate::forest::Forest;
 use crate::key::Key;
+use crate::order;
 use crate::settings::Settings;
 use crate::tie::Tie;
 use crate::trail::{Handle, Moment, decay};
 
 /// Bits that one tie adds to a story's likelihood at most.
 const TIE_BITS_MAX: f64 = 4.0;
-/// Bits that the order of tactics adds at most.
-const ORDER_BITS_MAX: f64 = 4.0;
 /// Looks per day that are assumed at least: a day without any other alert proves little.
 const LOOKS_MIN: usize = 16;
 const NS_PER_DAY: u64 = 86_400_000_000_000;
@@ -64,10 +62,11 @@ pub(crate) fn weigh(forest: &Forest, members: &[Handle]) -> Likelihood {
         tactics.extend(first.map(|found| (node.at(), found.tactic)));
     }
     tactics.sort_unstable();
+    let tactics: Vec<Tactic> = tactics.into_iter().map(|(_, tactic)| tactic).collect();
     let story: BTreeSet<Handle> = members.iter().copied().collect();
     let finding_bits =
         first_of_rule.values().map(|&(_, first)| surprisal(forest, first, &story)).sum();
-    Likelihood { finding_bits, tie_bits, order_bits: order(&tactics) }
+    Likelihood { finding_bits, tie_bits, order_bits: order::bits(&tactics) }
 }
 
 fn scored(tie: &Tie) -> f64 {
@@ -88,45 +87,6 @@ fn surprisal(forest: &Forest, handle: Handle, story: &BTreeSet<Handle>) -> f64 {
         }
     }
     (node.finding.bits - before.ln_1p() / std::f64::consts::LN_2).max(0.0)
-}
-
-/// Bits for tactics that follow as attacks go: one for each step of the table.
-fn order(tactics: &[(Moment, Tactic)]) -> f64 {
-    let steps = tactics.windows(2).filter(|pair| match pair {
-        [(_, earlier), (_, later)] => goes_on(*earlier, *later),
-        _ => false,
-    });
-    let mut bits = 0.0;
-    for _ in steps {
-        bits += 1.0;
-    }
-    f64::min(bits, ORDER_BITS_MAX)
-}
-
-/// True where attacks commonly go on from one tactic to the other.
-const fn goes_on(earlier: Tactic, later: Tactic) -> bool {
-    use Tactic as T;
-    match earlier {
-        T::Reconnaissance | T::ResourceDevelopment => matches!(later, T::InitialAccess),
-        T::InitialAccess => matches!(later, T::Execution | T::Discovery | T::Persistence),
-        T::Execution => matches!(
-            later,
-            T::Discovery | T::CredentialAccess | T::CommandAndControl | T::Persistence | T::Impact
-        ),
-        T::Persistence | T::PrivilegeEscalation | T::DefenseEvasion => {
-            matches!(later, T::CredentialAccess | T::CommandAndControl | T::Impact | T::Execution)
-        }
-        T::CredentialAccess => matches!(
-            later,
-            T::LateralMovement | T::Collection | T::CommandAndControl | T::Exfiltration
-        ),
-        T::Discovery => matches!(later, T::CredentialAccess | T::LateralMovement | T::Collection),
-        T::LateralMovement => matches!(later, T::Execution | T::Collection | T::Impact),
-        T::Collection => matches!(later, T::CommandAndControl | T::Exfiltration),
-        T::CommandAndControl => matches!(later, T::DefenseEvasion | T::Exfiltration | T::Impact),
-        T::Exfiltration => matches!(later, T::Impact),
-        T::Impact => false,
-    }
 }
 
 /// Counts how often a story was looked for: one look for each rule in each container and day.
@@ -194,11 +154,11 @@ mod tests {
         ];
         let likelihood = weigh(&forest, &story);
         assert!((likelihood.finding_bits - 24.0).abs() < 1e-9);
-        assert!((likelihood.order_bits - 2.0).abs() < 1e-9);
+        assert!((likelihood.order_bits - 1.8).abs() < 1e-9);
     }
 
     #[test]
-    fn ties_and_order_add_a_bounded_part() {
+    fn a_tie_adds_a_bounded_part() {
         let tie = |bits| Tie {
             to: 0,
             class: clew_event::story::EdgeClass::C,
@@ -207,10 +167,6 @@ mod tests {
         };
         assert!((scored(&tie(20.0)) - TIE_BITS_MAX).abs() < 1e-9);
         assert!(scored(&tie(-3.0)).abs() < 1e-9);
-        let at = |n: u128| (at_ms(0), clew_event::FindingId(n));
-        let swing = [Tactic::Execution, Tactic::Discovery, Tactic::CredentialAccess];
-        let there: Vec<_> = (0..30).map(|n| (at(n), swing[n as usize % 3])).collect();
-        assert!((order(&there) - ORDER_BITS_MAX).abs() < 1e-9);
     }
 
     #[test]

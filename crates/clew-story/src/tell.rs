@@ -40,10 +40,9 @@ pub(crate) struct Scene<'a> {
 /// The story of the tree with this top, still without its id and revision.
 pub(crate) fn story(top: Handle, scene: &Scene) -> Option<Story> {
     let root = scene.forest.node(top)?;
-    let mut all: Vec<&Node> =
-        scene.members.iter().filter_map(|&member| scene.forest.node(member)).collect();
-    all.sort_by_key(|node| node.at());
-    let span = (root.finding.time, all.last()?.finding.time);
+    let all = in_order(scene);
+    let times = || all.iter().map(|node| node.finding.time);
+    let span = (times().min()?, times().max()?);
     let findings: Vec<&Finding> = all.iter().map(|node| &node.finding).collect();
     let told = selected(&all);
     let origin = origin(root, scene);
@@ -72,6 +71,24 @@ pub(crate) fn story(top: Handle, scene: &Scene) -> Option<Story> {
     let certainty = Certainty { likelihood: scene.likelihood, bits_needed: scene.bits_needed };
     story.narrative = narrative::narrative(&story, certainty);
     Some(story)
+}
+
+/// All findings in the order of their times, but none before its cause: logs that tell whole
+/// seconds, and clocks that differ, turn the order of causes around.
+fn in_order<'a>(scene: &Scene<'a>) -> Vec<&'a Node> {
+    let mut times: BTreeMap<Handle, TimestampNs> = BTreeMap::new();
+    let mut all: Vec<(TimestampNs, usize, &Node)> = Vec::new();
+    // Parents stand before their children.
+    for (place, &member) in scene.members.iter().enumerate() {
+        let Some(node) = scene.forest.node(member) else { continue };
+        let cause = node.parent.as_ref().and_then(|tie| times.get(&tie.to)).copied();
+        let time = cause.unwrap_or_default().max(node.finding.time);
+        times.insert(member, time);
+        let place = if cause == Some(time) { place } else { 0 };
+        all.push((time, place, node));
+    }
+    all.sort_by_key(|(time, place, node)| (*time, *place, node.at()));
+    all.into_iter().map(|(_, _, node)| node).collect()
 }
 
 /// The last revision of a story that is no longer one of its own, and why.
