@@ -49,6 +49,9 @@ const RAN: u8 = 1;
 const MADE: u8 = 0;
 const USED: u8 = 1;
 
+/// Bits from which a tie that is no cause leads on to where a story began.
+const ROOT_BITS: f64 = 6.0;
+
 /// How much earlier than its making an identity may be used, as logs tell it: AWS tells whole
 /// seconds, and the clocks of two machines differ.
 const SKEW: Duration = Duration::from_secs(2);
@@ -364,6 +367,12 @@ impl Forest {
     /// The first finding of the line that this one belongs to.
     pub(crate) fn line_root(&self, handle: Handle) -> Handle {
         self.climb(handle, |tie| tie.via.is_lineage())
+    }
+
+    /// Where what this finding is of began: followed back by causes, and by what is very likely
+    /// none of chance. What merely came before, in the same place, is told and is not the root.
+    pub(crate) fn origin(&self, handle: Handle) -> Handle {
+        self.climb(handle, |tie| tie.class == EdgeClass::C || ROOT_BITS < tie.bits)
     }
 
     /// The first finding of the whole tree of lines.

@@ -332,18 +332,19 @@ impl Stories {
         }
         let lines = members.iter().filter_map(|&member| self.lines.line(member));
         let untold: u64 = lines.map(|line| line.untold).sum();
+        let anchor = self.heaviest_line(&members).unwrap_or(top);
         let scene = Scene {
             forest: &self.lines.forest,
+            root: self.lines.forest.origin(anchor),
             blindness: &self.blindness,
             members: &members,
             likelihood,
             bits_needed,
             untold,
         };
-        let Some(mut story) = tell::story(top, &scene) else { return };
+        let Some(mut story) = tell::story(&scene) else { return };
         let next = self.counts.stories_told;
         let id = self.free_id(story.root.finding);
-        let anchor = self.heaviest_line(&members).unwrap_or(top);
         let told = self.told.entry(number.unwrap_or(next)).or_insert_with(|| Told {
             id,
             revision: 0,

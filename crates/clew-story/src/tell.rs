@@ -29,6 +29,8 @@ const TACTICS_MAX: usize = 6;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene<'a> {
     pub(crate) forest: &'a Forest,
+    /// Where it began.
+    pub(crate) root: Handle,
     pub(crate) blindness: &'a Blindness,
     pub(crate) members: &'a [Handle],
     pub(crate) likelihood: Likelihood,
@@ -37,9 +39,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) untold: u64,
 }
 
-/// The story of the tree with this top, still without its id and revision.
-pub(crate) fn story(top: Handle, scene: &Scene) -> Option<Story> {
-    let root = scene.forest.node(top)?;
+/// The story of a tree, still without its id and revision.
+pub(crate) fn story(scene: &Scene) -> Option<Story> {
+    let root = scene.forest.node(scene.root)?;
     let all = in_order(scene);
     let times = || all.iter().map(|node| node.finding.time);
     let span = (times().min()?, times().max()?);
