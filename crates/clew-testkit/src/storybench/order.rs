@@ -17,6 +17,11 @@ const KERNEL_LAG_NS: u64 = 50_000_000;
 /// What those of audit logs may be late (ten minutes, as measured).
 const RECORD_LAG_NS: u64 = 600_000_000_000;
 
+/// Of the findings around an attack so much is taken: before it began.
+const BEFORE_NS: u64 = 3_600_000_000_000;
+/// And after.
+const AFTER_NS: u64 = 3 * BEFORE_NS;
+
 /// What shuffles showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Equality {
@@ -31,29 +36,45 @@ pub struct Equality {
 /// Which story each finding is in.
 type Told = BTreeMap<FindingId, BTreeSet<FindingId>>;
 
-/// Shuffles the findings of one tenant so many times.
+/// Shuffles the findings around the attacks of one tenant, so many times in all.
 #[must_use]
 pub fn shuffle(observed: &Observed, seed: u64, shuffles: u32) -> Equality {
     let count = observed.findings.len() + observed.links.len();
-    let mut places: Vec<usize> = (0..count).collect();
-    places.sort_by_key(|place| of(observed, *place).map(|(it, _)| (it.time, it.id)));
-    let expected = told(observed, &places);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|place| of(observed, *place).map(|(it, _)| (it.time, it.id)));
+    let attacks: Vec<u64> =
+        observed.truths.attacks.values().map(|attack| attack.began.unix_ns()).collect();
     let mut random = Random::new(seed);
-    let (mut sum, mut least) = (0.0, 1.0_f64);
-    for _ in 0..shuffles {
-        let mut arrivals: Vec<(u64, usize)> = Vec::new();
-        for place in 0..count {
-            let Some((finding, _)) = of(observed, place) else { continue };
-            let lag = if finding.subject.call.is_some() { RECORD_LAG_NS } else { KERNEL_LAG_NS };
-            arrivals.push((finding.time.unix_ns() + random.below(lag), place));
+    let (mut sum, mut least, mut tried) = (0.0, 1.0_f64, 0);
+    let count = u32::try_from(attacks.len()).unwrap_or(u32::MAX).max(1);
+    for (began, number) in attacks.iter().zip(0_u32..) {
+        let share = shuffles / count + u32::from(number < shuffles % count);
+        let window = began.saturating_sub(BEFORE_NS)..began + AFTER_NS;
+        let is_near = |place: &usize| {
+            of(observed, *place).is_some_and(|(it, _)| window.contains(&it.time.unix_ns()))
+        };
+        let near: Vec<usize> = order.iter().copied().filter(is_near).collect();
+        let expected = told(observed, &near);
+        for _ in 0..share {
+            let equal = equality(&expected, &told(observed, &shuffled(observed, &near, &mut random)));
+            sum += equal;
+            least = least.min(equal);
+            tried += 1;
         }
-        arrivals.sort_unstable();
-        places = arrivals.into_iter().map(|(_, place)| place).collect();
-        let equal = equality(&expected, &told(observed, &places));
-        sum += equal;
-        least = least.min(equal);
     }
-    Equality { shuffles, mean: sum / f64::from(shuffles.max(1)), least }
+    Equality { shuffles: tried, mean: sum / f64::from(tried.max(1)), least }
+}
+
+/// The same in an order in which they might have come.
+fn shuffled(observed: &Observed, places: &[usize], random: &mut Random) -> Vec<usize> {
+    let mut arrivals: Vec<(u64, usize)> = Vec::new();
+    for place in places {
+        let Some((finding, _)) = of(observed, *place) else { continue };
+        let lag = if finding.subject.call.is_some() { RECORD_LAG_NS } else { KERNEL_LAG_NS };
+        arrivals.push((finding.time.unix_ns() + random.below(lag), *place));
+    }
+    arrivals.sort_unstable();
+    arrivals.into_iter().map(|(_, place)| place).collect()
 }
 
 /// A finding, or behind all of them a link.

@@ -35,6 +35,8 @@ pub struct Report {
     pub attacks: usize,
     /// Events.
     pub events: u64,
+    /// Revisions of stories.
+    pub revisions: u64,
     /// Findings, and those of them that are units.
     pub findings: (usize, usize),
     /// Bytes of an engine's state after each day, the most of all tenants.
@@ -70,6 +72,7 @@ impl Report {
         }
         self.attacks += observed.truths.attacks.len();
         self.events += observed.events;
+        self.revisions += observed.revisions;
         self.findings.0 += observed.findings.len();
         self.findings.1 += observed.units.iter().filter(|unit| !unit.is_link).count();
         for (day, bytes) in observed.state_bytes.iter().enumerate() {
@@ -192,6 +195,9 @@ impl Report {
             "findings for each story".into(),
             super::metrics::ratio(self.findings.1, stories as usize),
         ));
+        let revisions = usize::try_from(self.revisions).unwrap_or(usize::MAX);
+        let each = super::metrics::ratio(revisions, self.findings.0);
+        lines.push(("revisions of stories a finding".into(), each));
         lines.push(("shuffles".into(), f64::from(self.order.shuffles)));
         lines.push(("equality of shuffled stories, mean".into(), self.order.mean));
         lines.push(("equality of shuffled stories, least".into(), self.order.least));
