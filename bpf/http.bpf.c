@@ -121,14 +121,14 @@ static __always_inline struct connection *meet(u64 key, u32 inode, struct moved 
 	return bpf_map_lookup_elem(&connections, &key);
 }
 
-/* Notes which process has a request of this connection open; 0 where none has any more. */
-static __always_inline void note_serving(struct connection *known, u32 tgid)
+/* Notes which process has a request of this connection open at `now_ns`; 0 where none has any more. */
+static __always_inline void note_serving(struct connection *known, u32 tgid, u64 now_ns)
 {
 	u32 before = __sync_lock_test_and_set(&known->serving, tgid);
 	if (before == tgid)
 		return;
 	if (before)
-		end_serving(before);
+		end_serving(before, now_ns);
 	if (tgid)
 		begin_serving(tgid);
 }
@@ -141,6 +141,17 @@ static __always_inline void note_owner(struct connection *known, struct task_str
 	known->owner.tid = task->pid;
 	known->owner.start_ns = task->group_leader->start_boottime;
 	known->owner.cgroup = cgroup_of(task);
+}
+
+/* How many bytes of the following piece go into the record of the rest of this one, `size` bytes. */
+static __always_inline u64 second_of(struct moved *call, u64 size)
+{
+	u64 left = call->bytes - size, following = call->following.iov_len;
+	if (size > PAIR_FIRST_BYTES_MAX || call->piece_told + size < call->piece.iov_len)
+		return 0;
+	if (following > PAIR_SECOND_BYTES_MAX || call->copied_max - size < following)
+		return 0;
+	return following < left ? following : left;
 }
 
 /* Hands up the bytes of the call as far as they may be copied, and tells of the rest. */
@@ -163,6 +174,9 @@ __noinline int tell(struct stream_piece *out, struct moved *call)
 		bool is_last = !size || i + 1 == STREAM_RECORDS_MAX || size == call->copied_max;
 		out->from = (const void *)(u64)call->piece.iov_base + call->piece_told;
 		out->size = size;
+		out->second_size = is_last ? 0 : second_of(call, size);
+		out->second_from = (const void *)(u64)call->following.iov_base;
+		size += out->second_size;
 		out->moved = is_last ? call->bytes : size;
 		emit_stream(out);
 		if (is_last)
@@ -170,7 +184,11 @@ __noinline int tell(struct stream_piece *out, struct moved *call)
 		out->position += size;
 		call->copied_max -= size;
 		call->bytes -= size;
-		call->piece_told += size;
+		call->piece_told += out->size;
+		if (!out->second_size)
+			continue;
+		next_piece(call);
+		call->piece_told = out->second_size;
 	}
 	return 0;
 }
@@ -198,9 +216,9 @@ static __always_inline void end_unix(struct connection *known, u64 key, struct s
 	out.connection = known->id;
 	out.flags = STREAM_END | (known->is_accepted ? STREAM_ACCEPTED : 0);
 	put_stream_ends(&out.ends, sk);
-	note_serving(known, 0);
-	bpf_map_delete_elem(&connections, &key);
 	emit_stream(&out);
+	note_serving(known, 0, out.time_ns);
+	bpf_map_delete_elem(&connections, &key);
 }
 
 static __always_inline void look(struct pt_regs *regs, u32 number, u32 descriptor, u32 direction,
@@ -237,11 +255,6 @@ static __always_inline void look(struct pt_regs *regs, u32 number, u32 descripto
 	call.copied_max = run < STREAM_RUN_BYTES_MAX ? STREAM_RUN_BYTES_MAX - run : 0;
 	known->run[own] = call.bytes < call.copied_max ? run + call.bytes : STREAM_RUN_BYTES_MAX;
 	note_owner(known, task);
-	/* Over HTTP/2 an answer does not tell that there is no other request. */
-	if (known->is_accepted && direction == RECEIVED)
-		note_serving(known, task->tgid);
-	else if (known->is_accepted && !known->beginning[RECEIVED].is_multiplexed)
-		note_serving(known, 0);
 	struct stream_piece out = {};
 	out.connection = known->id;
 	out.position = __sync_fetch_and_add(&known->moved[own], call.bytes);
@@ -249,6 +262,11 @@ static __always_inline void look(struct pt_regs *regs, u32 number, u32 descripto
 		    (known->is_accepted ? STREAM_ACCEPTED : 0);
 	put_stream_ends(&out.ends, sk);
 	tell(&out, &call);
+	/* Over HTTP/2 an answer does not tell that there is no other request. */
+	if (known->is_accepted && direction == RECEIVED)
+		note_serving(known, task->tgid, out.time_ns);
+	else if (known->is_accepted && !known->beginning[RECEIVED].is_multiplexed)
+		note_serving(known, 0, out.time_ns);
 }
 
 SEC("tp_btf/sys_exit")
@@ -288,8 +306,8 @@ int BPF_PROG(on_state, struct sock *sk, int before, int now)
 		out.owner = known->owner;
 		out.flags = STREAM_END | (known->is_accepted ? STREAM_ACCEPTED : 0);
 		put_stream_ends(&out.ends, sk);
-		note_serving(known, 0);
 		emit_stream(&out);
+		note_serving(known, 0, out.time_ns);
 	}
 	bpf_map_delete_elem(&connections, &key);
 	return 0;

@@ -39,9 +39,10 @@ enum { RECEIVED = 0, SENT = 1 };
 /* What one call moved, and where it lies in the caller's memory. */
 struct moved {
 	u64 pieces, pieces_count, bytes;
-	/* The only piece, where it is given by itself; else the one looked at. */
-	struct given_iovec piece;
-	/* How much of that piece, and of all bytes, was told. */
+	/* The only piece, where it is given by itself; else the one looked at, and the one behind it,
+	 * without bytes where that is not known. */
+	struct given_iovec piece, following;
+	/* How much of the piece was told. */
 	u64 piece_told;
 	u32 place, direction;
 	/* Bytes that may be copied. */
@@ -123,12 +124,21 @@ static __always_inline u32 direction_of(u32 number)
 /* Finds the piece that comes next; a piece without bytes where there is none. */
 static __always_inline void next_piece(struct moved *call)
 {
-	u64 from = call->pieces + call->place * sizeof(call->piece);
+	const void *from = (const void *)(call->pieces + call->place * sizeof(call->piece));
 	call->piece_told = 0;
 	call->place++;
 	if ((!call->pieces && call->place == 1) || call->is_elsewhere)
 		return;
+	call->piece = call->following;
+	call->following.iov_len = 0;
+	if (call->piece.iov_len)
+		return;
+	/* Two at once, for each read has its price. */
+	if (call->place < call->pieces_count &&
+	    !bpf_probe_read_user(&call->piece, 2 * sizeof(call->piece), from))
+		return;
+	call->following.iov_len = 0;
 	if (call->place > call->pieces_count ||
-	    bpf_probe_read_user(&call->piece, sizeof(call->piece), (const void *)from))
+	    bpf_probe_read_user(&call->piece, sizeof(call->piece), from))
 		call->piece.iov_len = 0;
 }

@@ -32,6 +32,8 @@
 
 #define NO_SYSCALL 0xffffffffu
 #define PF_KTHREAD 0x00200000
+/* Flag of a record of a ring (uapi/linux/bpf.h): nobody is woken. */
+#define BPF_RB_NO_WAKEUP 1ull
 
 /* 0 → settings; written by user space before anything runs, and by `tasks` (own pid). */
 struct {
@@ -68,6 +70,15 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
 } ring_stream SEC(".maps");
+
+/* 0 → 1 while user space sleeps until any record comes. While it does not, it looks at the rings of
+ * its own accord, and the interrupt that a wake-up costs would be wasted. Written by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} sleeping SEC(".maps");
 
 /* Thread-group id → effective user last seen: what `uid_before` is read from. Written at fork,
  * exec and by the calls that change it, deleted at exit; when full the oldest entry goes and the
@@ -106,6 +117,15 @@ static __always_inline struct clew_config *settings(void)
 {
 	u32 zero = 0;
 	return bpf_map_lookup_elem(&config, &zero);
+}
+
+/* Flags with which a record goes to the ring of files or of streams. Should user space fall asleep just
+ * then, the record waits for the next one, or until user space's wait ends by itself. */
+static __always_inline u64 wake_up(void)
+{
+	u32 zero = 0;
+	u32 *is_sleeping = bpf_map_lookup_elem(&sleeping, &zero);
+	return is_sleeping && !*(volatile u32 *)is_sleeping ? BPF_RB_NO_WAKEUP : 0;
 }
 
 /* Fills the header with who `task` (a typed pointer) is; numbers it; counts it as offered. */
@@ -161,7 +181,7 @@ static __always_inline void send(void *ring, struct scratch *s)
 	if (size > sizeof(s->bytes))
 		size = sizeof(s->bytes);
 	s->header.size = size;
-	if (bpf_ringbuf_output(ring, s->bytes, size, 0))
+	if (bpf_ringbuf_output(ring, s->bytes, size, ring == &ring_bulk ? wake_up() : 0))
 		count_dropped(s->header.kind);
 }
 

@@ -60,12 +60,12 @@ static __always_inline void begin_serving(u32 tgid)
 		bpf_map_update_elem(&serving, &tgid, &first, BPF_ANY);
 }
 
-/* Notes that it answered. */
-static __always_inline void end_serving(u32 tgid)
+/* Notes that it answered, `now_ns` since boot. */
+static __always_inline void end_serving(u32 tgid, u64 now_ns)
 {
 	struct serving *known = bpf_map_lookup_elem(&serving, &tgid);
 	if (!known)
 		return;
-	known->answered_ns = bpf_ktime_get_boot_ns();
+	known->answered_ns = now_ns;
 	__sync_fetch_and_add(&known->open_count, -1);
 }

@@ -11,6 +11,11 @@
 
 #include "lib/task.h"
 
+/* Two pieces that go into one record: a head, and a content or its beginning. */
+#define PAIR_FIRST_BYTES_MAX 512
+#define PAIR_SECOND_BYTES_MAX 1536
+#define STREAM_BUDGETS 4096
+
 /* Whose a piece is, where that is not the current task. */
 struct stream_owner {
 	u64 start_ns, cgroup;
@@ -27,11 +32,17 @@ struct stream_piece {
 	 * STREAM_BYTES_MAX. */
 	const void *from;
 	u32 size;
-	/* Bytes that were moved: `size` and what is left out behind it. */
+	/* Bytes that follow those and lie elsewhere; at most PAIR_SECOND_BYTES_MAX, and then `size` at
+	 * most PAIR_FIRST_BYTES_MAX. */
+	u32 second_size;
+	const void *second_from;
+	/* Bytes that were moved: those, and what is left out behind them. */
 	u32 moved;
 	/* `STREAM_*` flags. */
 	u32 flags;
 	u32 reserved;
+	/* When it was handed up: for whoever gave it, nanoseconds since boot. */
+	u64 time_ns;
 	/* Without a thread-group id: the current task. */
 	struct stream_owner owner;
 	struct clew_endpoint ends;
@@ -50,12 +61,12 @@ struct {
 	__type(value, struct stream_second);
 } stream_seconds SEC(".maps");
 
-/* Cgroup → what was copied of its processes in this second; written here only; when full the one
- * not used for the longest goes, and may have its budget anew. */
+/* Last bits of a cgroup's number → what was copied of its processes in this second; written here
+ * only. The kernel numbers cgroups in turn, so only of thousands do two share a budget. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STREAM_BUDGETS);
+	__type(key, u32);
 	__type(value, struct stream_second);
 } stream_workloads SEC(".maps");
 
@@ -94,44 +105,47 @@ static __always_inline bool is_in_budget(struct clew_header *header, u32 size)
 	struct stream_second *second = bpf_map_lookup_elem(&stream_seconds, &zero);
 	if (!second || !spend(second, header->time_ns, size, STREAM_CPU_BYTES_PER_SECOND_MAX))
 		return false;
-	second = bpf_map_lookup_elem(&stream_workloads, &header->cgroup);
-	if (second)
-		return spend(second, header->time_ns, size, STREAM_WORKLOAD_BYTES_PER_SECOND_MAX);
-	struct stream_second first = { .number = header->time_ns / NS_PER_S, .bytes = size };
-	bpf_map_update_elem(&stream_workloads, &header->cgroup, &first, BPF_ANY);
-	return true;
+	u32 place = header->cgroup % STREAM_BUDGETS;
+	second = bpf_map_lookup_elem(&stream_workloads, &place);
+	return second && spend(second, header->time_ns, size, STREAM_WORKLOAD_BYTES_PER_SECOND_MAX);
 }
 
-/* Writes a record with room for `room` bytes, which is constant where it is used. */
+/* Writes a record with room for `room` bytes, and for `second_room` of those that lie elsewhere;
+ * both are constant where this is used. */
 static __always_inline void put_stream(struct clew_header *header, struct stream_piece *piece,
-				       const u32 room)
+				       const u32 room, const u32 second_room)
 {
-	struct clew_stream *record = bpf_ringbuf_reserve(&ring_stream, sizeof(*record) + room, 0);
+	struct clew_stream *record = bpf_ringbuf_reserve(&ring_stream, sizeof(*record) + room + second_room, 0);
 	if (!record) {
 		count_dropped(KIND_STREAM);
 		return;
 	}
-	u32 size = piece->size;
+	u32 size = piece->size, second = piece->second_size;
 	asm volatile("" : "+r"(size));
 	if (size > room)
 		size = room;
+	asm volatile("" : "+r"(second));
+	if (second > second_room)
+		second = second_room;
 	record->header = *header;
-	record->header.size = sizeof(*record) + room;
+	record->header.size = sizeof(*record) + room + second_room;
 	record->connection = piece->connection;
 	record->position = piece->position;
 	record->moved = piece->moved;
 	record->flags = piece->flags;
 	record->ends = piece->ends;
 	record->bytes.offset = sizeof(*record);
-	record->bytes.size = size;
-	record->bytes.flags = size < piece->moved ? TEXT_TRUNCATED : 0;
+	record->bytes.size = size + second;
+	record->bytes.flags = size + second < piece->moved ? TEXT_TRUNCATED : 0;
 	record->bytes.reserved = 0;
-	if (room && bpf_probe_read_user(record + 1, size, piece->from)) {
+	u8 *bytes = (u8 *)(record + 1);
+	if ((room && bpf_probe_read_user(bytes, size, piece->from)) ||
+	    (second_room && bpf_probe_read_user(bytes + size, second, piece->second_from))) {
 		record->bytes.size = 0;
 		record->bytes.flags = TEXT_UNREAD;
 		count_unread();
 	}
-	bpf_ringbuf_submit(record, 0);
+	bpf_ringbuf_submit(record, wake_up());
 }
 
 /* Hands `piece` up. A global function: the verifier goes through it once a program. */
@@ -141,6 +155,7 @@ __noinline int emit_stream(struct stream_piece *piece)
 	struct clew_header header = {};
 	if (!piece || !identify(&header, KIND_STREAM, task))
 		return 0;
+	piece->time_ns = header.time_ns;
 	if (piece->owner.tgid) {
 		header.tgid = piece->owner.tgid;
 		header.tid = piece->owner.tid;
@@ -149,18 +164,28 @@ __noinline int emit_stream(struct stream_piece *piece)
 	} else {
 		header.cgroup = cgroup_of(task);
 	}
-	u32 size = piece->size;
-	if (size && !is_in_budget(&header, size))
+	u32 size = piece->size, second = piece->second_size;
+	if (size && !is_in_budget(&header, size + second))
 		count_dropped(KIND_STREAM);
 	else if (!size)
-		put_stream(&header, piece, 0);
+		put_stream(&header, piece, 0, 0);
+	else if (second && size <= 256 && second <= 256)
+		put_stream(&header, piece, 256, 256);
+	else if (second && second <= 512)
+		put_stream(&header, piece, PAIR_FIRST_BYTES_MAX, 512);
+	else if (second)
+		put_stream(&header, piece, PAIR_FIRST_BYTES_MAX, PAIR_SECOND_BYTES_MAX);
+	else if (size <= 128)
+		put_stream(&header, piece, 128, 0);
 	else if (size <= 256)
-		put_stream(&header, piece, 256);
+		put_stream(&header, piece, 256, 0);
+	else if (size <= 512)
+		put_stream(&header, piece, 512, 0);
 	else if (size <= 1024)
-		put_stream(&header, piece, 1024);
+		put_stream(&header, piece, 1024, 0);
 	else if (size <= 4096)
-		put_stream(&header, piece, 4096);
+		put_stream(&header, piece, 4096, 0);
 	else
-		put_stream(&header, piece, STREAM_BYTES_MAX);
+		put_stream(&header, piece, STREAM_BYTES_MAX, 0);
 	return 0;
 }

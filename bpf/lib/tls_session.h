@@ -40,7 +40,7 @@ static __always_inline void note_serving(struct tls_session *session, bool is_se
 	if (is_serving)
 		begin_serving(tgid);
 	else
-		end_serving(tgid);
+		end_serving(tgid, bpf_ktime_get_boot_ns());
 }
 
 /* Judges what a client says first, where the connection is known from its handshake on. */

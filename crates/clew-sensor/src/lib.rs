@@ -27,6 +27,7 @@ mod stacks;
 mod sys;
 mod tier;
 pub mod tls;
+mod urgency;
 
 pub use losses::Totals;
 pub use probe::{Capability, Found, is_root, probe};

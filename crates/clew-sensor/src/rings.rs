@@ -12,15 +12,20 @@ use clew_decode::kernel::Decoder;
 use clew_event::{Event, TimestampNs};
 use clew_wire::limits::{KIND_STACK, KIND_STREAM, KINDS};
 use clew_wire::record::Header;
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::order::Order;
 use crate::stacks::Stacks;
 use crate::sys::Ring;
+use crate::urgency::Urgency;
 
 /// Records of one ring that one round takes, so that a flood cannot keep the caller waiting.
 pub(crate) const RECORDS_PER_ROUND_MAX: u32 = 8192;
+
+/// Records of a round from which on there is a flow of them.
+const BUSY_RECORDS_MIN: usize = 16;
 
 /// How long after its time stamp a record may be committed and still find its place. The stamp is
 /// taken first and the record copied last; both lie in one run of a program that is not preempted.
@@ -43,9 +48,13 @@ pub(crate) struct Rings {
     ends: Ends,
     reader: Reader,
     expired_ns: u64,
-    /// True where the last round found something: the next one waits a little instead of being
+    /// True where the last round found many records: the next one waits a little instead of being
     /// woken by the first record, so that waking up is paid once for many records.
     is_busy: bool,
+    /// Tells the kernel whether any record wakes the reader.
+    sleeping: MapHandle,
+    is_sleeping: bool,
+    urgency: Urgency,
 }
 
 /// Makes events of records.
@@ -106,11 +115,19 @@ impl Reader {
 }
 
 impl Rings {
-    pub(crate) fn new(ends: Ends, decoder: Decoder, http: Assembler) -> Self {
+    pub(crate) fn new(ends: Ends, sleeping: MapHandle, decoder: Decoder, http: Assembler) -> Self {
         let seen = [0; KINDS as usize];
         let (stacks, told) = (Stacks::default(), Vec::new());
         let reader = Reader { decoder, http, stacks, told, seen, malformed: 0 };
-        Self { ends, reader, expired_ns: 0, is_busy: false }
+        Self {
+            ends,
+            reader,
+            expired_ns: 0,
+            is_busy: false,
+            sleeping,
+            is_sleeping: false,
+            urgency: Urgency::new(),
+        }
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -138,7 +155,9 @@ impl Rings {
     }
 
     /// Waits; a signal ends the wait early, which the caller cannot tell from a time-out.
-    pub(crate) fn wait(&self, wait: &Wait) -> Result<(), Errno> {
+    pub(crate) fn wait(&mut self, wait: &Wait) -> Result<(), Errno> {
+        // Before the rings are looked at once more: what comes after that look wakes.
+        self.sleep(matches!(wait, Wait::AnyRecord(_)));
         let mut all = [
             PollFd::from_borrowed_fd(self.ends.priority.fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.ends.bulk.fd(), PollFlags::IN),
@@ -155,11 +174,23 @@ impl Rings {
         }
     }
 
+    /// Tells the kernel whether records of files and streams have to wake the reader.
+    fn sleep(&mut self, is_sleeping: bool) {
+        if self.is_sleeping != is_sleeping {
+            let value = u32::from(is_sleeping).to_ne_bytes();
+            let told = self.sleeping.update(&0_u32.to_ne_bytes(), &value, MapFlags::ANY);
+            if told.is_ok() {
+                self.is_sleeping = is_sleeping;
+            }
+        }
+    }
+
     /// Takes one round of records into `order` and tells it up to which moment it is complete.
     ///
     /// True where nothing was left behind.
     pub(crate) fn drain(&mut self, order: &mut Order, clock: &Clock) -> bool {
         let Ends { priority, bulk, stream } = &mut self.ends;
+        self.urgency.judge(&[priority.waiting(), bulk.waiting(), stream.waiting()]);
         let (bulk_end, stream_end) = (bulk.written(), stream.written());
         let begun_ns = clock.boot_ns();
         let arrived = clock.unix();
@@ -179,7 +210,7 @@ impl Rings {
                 complete_ns = complete_ns.min(last_ns.saturating_sub(COMMIT_SPAN_NS));
             }
         }
-        self.is_busy = count > 0;
+        self.is_busy = BUSY_RECORDS_MIN <= count;
         let complete = self.reader.decoder.time(complete_ns);
         if begun_ns.saturating_sub(self.expired_ns) >= EXPIRE_SPAN_NS {
             self.expired_ns = begun_ns;

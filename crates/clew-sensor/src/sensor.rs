@@ -45,9 +45,6 @@ const _: () = assert!(2 * RECORD_BYTES_MAX < RING_BYTES_MIN as usize, "a record 
 /// How often losses are told.
 const LOSSES_SPAN_NS: u64 = 1_000_000_000;
 
-/// Niceness of the thread that starts the sensor, and reads its rings.
-const NICENESS: i32 = -10;
-
 /// How long bulk records may gather while there is a flow of them.
 const GATHER_SPAN: Duration = Duration::from_millis(2);
 
@@ -201,8 +198,6 @@ impl Sensor {
         let mut t0s = loaded.ok();
         let dns = Dns::load(&t0);
         let clock = Clock;
-        // Records wait in rings of fixed size, so whoever reads them goes first, where it may.
-        rustix::process::setpriority_process(None, NICENESS).ok();
         let hierarchy = Hierarchy::detect();
         configure(&t0, &hierarchy, &settings)?;
         // Numbers go on where an earlier run in this boot cannot have come: no CPU makes more
@@ -420,12 +415,12 @@ impl Sensor {
         totals
     }
 
-    /// Held events need only a moment; a flow of bulk records gathers; else any record wakes.
+    /// A flow of bulk records gathers; held events need only a moment; else any record wakes.
     fn next_wait(&self, left: Duration) -> Wait {
-        if self.order.is_holding() {
-            Wait::PriorityRecord(left.min(HOLD_SPAN))
-        } else if self.rings.is_busy() {
+        if self.rings.is_busy() {
             Wait::PriorityRecord(left.min(GATHER_SPAN))
+        } else if self.order.is_holding() {
+            Wait::PriorityRecord(left.min(HOLD_SPAN))
         } else {
             Wait::AnyRecord(left)
         }
@@ -571,7 +566,8 @@ fn rings(t0: &T0, settings: &Settings, decoder: Decoder) -> Result<Rings, Sensor
     let bulk = map("ring_bulk", settings.bulk_ring_bytes)?;
     let stream = map("ring_stream", settings.stream_ring_bytes)?;
     let http = Assembler::new(settings.http.clone().unwrap_or_default());
-    Ok(Rings::new(Ends { priority, bulk, stream }, decoder, http))
+    let sleeping = t0.map("sleeping").map_err(SensorError::Unusable)?;
+    Ok(Rings::new(Ends { priority, bulk, stream }, sleeping, decoder, http))
 }
 
 fn unnumbered(numbers: &mut Numbers, time: TimestampNs, kind: EventKind) -> Event {

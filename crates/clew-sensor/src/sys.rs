@@ -93,6 +93,12 @@ impl Ring {
         unsafe { self.records.start.cast::<AtomicU64>().as_ref() }.load(Ordering::Acquire)
     }
 
+    /// Bytes that wait to be read, and bytes that may.
+    pub(crate) fn waiting(&self) -> (u64, u64) {
+        let waiting = self.written().saturating_sub(self.consumed().load(Ordering::Relaxed));
+        (waiting, u64::try_from(self.size).unwrap_or(u64::MAX))
+    }
+
     fn consumed(&self) -> &AtomicU64 {
         // SAFETY: the page of `consumer` begins with the consumer's position, which is aligned,
         // lives as long as the mapping, and is only ever accessed atomically.

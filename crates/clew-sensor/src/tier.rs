@@ -24,8 +24,16 @@ static TRIAL_T1_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_
 static TRIAL_T2_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/trial_t2.bpf.o"));
 
 /// Maps that every object uses from T0.
-pub(crate) const SHARED_MAPS: &[&str] =
-    &["config", "counts", "ring_priority", "ring_bulk", "ring_stream", "users", "serving"];
+pub(crate) const SHARED_MAPS: &[&str] = &[
+    "config",
+    "counts",
+    "ring_priority",
+    "ring_bulk",
+    "ring_stream",
+    "sleeping",
+    "users",
+    "serving",
+];
 
 /// Programs of T0 that are attached; the rest is run on demand.
 const T0_ATTACHED: &[&str] =

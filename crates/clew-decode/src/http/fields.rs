@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use clew_event::Text;
 use clew_event::http::HttpFlags;
+use memchr::memmem::Finder;
 use rustc_hash::FxHashMap;
 
 use super::head::{Field, Fields};
@@ -167,6 +168,7 @@ pub(super) struct Sorted<'a> {
 #[derive(Debug)]
 pub(super) struct Names {
     known: FxHashMap<&'static [u8], (Text, Kind)>,
+    suspect: Vec<Finder<'static>>,
     /// Fields that HTTP/2 knows by number.
     pub(super) statics: Statics,
 }
@@ -174,7 +176,11 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new() -> Self {
         let one = |&(name, kind): &(&'static str, Kind)| (name.as_bytes(), (name.into(), kind));
-        Self { known: KNOWN.iter().map(one).collect(), statics: Statics::new() }
+        Self {
+            known: KNOWN.iter().map(one).collect(),
+            suspect: SUSPECT_WORDS.iter().map(Finder::new).collect(),
+            statics: Statics::new(),
+        }
     }
 
     /// Each field with its name in lower case and its meaning.
@@ -193,20 +199,20 @@ impl Names {
         }
         let kept = field.name.get(..FIELD_BYTES_MAX).unwrap_or(field.name);
         let name = kept.to_ascii_lowercase();
-        Sorted { kind: by_words(&name), name: name.into(), value: field.value }
+        Sorted { kind: self.by_words(&name), name: name.into(), value: field.value }
     }
 
     /// A field of HTTP/2 with its meaning; its name is in lower case already.
     pub(super) fn known<'a>(&self, name: &Text, value: &'a [u8]) -> Sorted<'a> {
         let known = self.known.get(name.as_bytes()).map(|(_, kind)| *kind);
-        let kind = known.unwrap_or_else(|| by_words(name.as_bytes()));
+        let kind = known.unwrap_or_else(|| self.by_words(name.as_bytes()));
         Sorted { kind, name: name.clone(), value: value.into() }
     }
-}
 
-fn by_words(name: &[u8]) -> Kind {
-    let is_suspect = SUSPECT_WORDS.iter().any(|word| memchr::memmem::find(name, word).is_some());
-    if is_suspect { Kind::Suspect } else { Kind::Other }
+    fn by_words(&self, name: &[u8]) -> Kind {
+        let is_suspect = self.suspect.iter().any(|word| word.find(name).is_some());
+        if is_suspect { Kind::Suspect } else { Kind::Other }
+    }
 }
 
 /// The value of the first field of that kind; empty where there is none.

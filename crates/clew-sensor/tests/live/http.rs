@@ -236,6 +236,45 @@ fn a_message_in_pieces_is_put_together() {
 }
 
 #[test]
+fn a_head_and_a_content_given_at_once_are_whole_whatever_their_sizes() {
+    use std::io::IoSlice;
+    const HEAD_BYTES: [usize; 6] = [99, 256, 257, 512, 513, 1400];
+    const CONTENT_BYTES: [usize; 10] = [0, 1, 255, 256, 257, 512, 513, 1536, 1537, 5000];
+    let sizes: Vec<(usize, usize)> = HEAD_BYTES
+        .iter()
+        .flat_map(|head| CONTENT_BYTES.iter().map(|content| (*head, *content)))
+        .collect();
+    let content = |size: usize| -> Vec<u8> { (b'a'..=b'z').cycle().take(size).collect() };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let Some(seen) = watch(|_| {
+        let (mut client, mut server) = connection(&listener);
+        for (number, &(head_bytes, content_bytes)) in sizes.iter().enumerate() {
+            write!(client, "GET /pair/{number} HTTP/1.1\r\nHost: clew.test\r\n\r\n").expect("asks");
+            read_head(&mut server);
+            let begin = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nX: ", content_bytes + 5);
+            let filled = "x".repeat(head_bytes - begin.len() - 4);
+            let head = format!("{begin}{filled}\r\n\r\n");
+            let content = content(content_bytes);
+            let parts = [head.as_bytes(), &content, b"12345"].map(IoSlice::new);
+            let size = server.write_vectored(&parts).expect("answers");
+            assert_eq!(size, head_bytes + content_bytes + 5);
+            client.read_exact(&mut vec![0; size]).expect("reads");
+        }
+    }) else {
+        return;
+    };
+    for is_inbound in [true, false] {
+        let answered = responses(&seen, "/pair/", is_inbound);
+        assert_eq!(answered.len(), sizes.len());
+        for ((_, http), &(head, bytes)) in answered.into_iter().zip(&sizes) {
+            let response = http.response.as_ref().expect("a response");
+            let whole = [&content(bytes)[..], b"12345"].concat();
+            assert_eq!(response.body.as_bytes(), whole, "{head} and {bytes} bytes");
+        }
+    }
+}
+
+#[test]
 fn unix_sockets_are_read_and_an_answer_without_a_length_ends_with_its_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let Some(seen) = watch(|_| {
