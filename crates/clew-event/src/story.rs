@@ -33,6 +33,9 @@ pub struct Story {
     pub steps_untold: u64,
     /// What could not be seen while it happened, in whole sentences.
     pub blind_spots: Vec<String>,
+    /// What else it could be, the likeliest first.
+    #[serde(default)]
+    pub alternatives: Vec<Alternative>,
     /// All of it in words; made from the other fields.
     pub narrative: String,
     /// The processes of the steps and what leads to them, parents before children.
@@ -81,7 +84,7 @@ pub struct Step {
 }
 
 /// Why two steps belong to one attack.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     /// The earlier finding.
     pub from: FindingId,
@@ -93,10 +96,36 @@ pub struct Edge {
     pub events: Vec<EventId>,
     /// The tie in one sentence: "`sh` (100) started `id` (101)".
     pub sentence: String,
+    /// What both have in common: `process`, `request`, `event`, `identity`, `stolen_credential`,
+    /// `file`, or a value that may coincide: `container`, `peer`, `program`, `credential`, `caller`.
+    #[serde(default)]
+    pub kind: String,
+    /// Seconds from the earlier finding to the later one; negative where clocks differ.
+    #[serde(default)]
+    pub seconds: f64,
+    /// How often a day unrelated findings meet at the value; absent for what cannot coincide.
+    #[serde(default)]
+    pub coincidences_per_day: Option<f64>,
+    /// Findings that would no longer be part of the story without this tie.
+    #[serde(default)]
+    pub holds: usize,
+}
+
+/// Another reading of what happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// What it would be: "a deploy or restart".
+    pub hypothesis: String,
+    /// How much speaks against it.
+    pub bits_against: f64,
+    /// What does, in one sentence.
+    pub because: String,
 }
 
 /// How strong a tie is by its nature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub enum EdgeClass {
     /// Causal: the kernel or a provider says that one made the other.
     C,
@@ -105,6 +134,7 @@ pub enum EdgeClass {
     /// Statistical: they share a value that is rare enough.
     S,
     /// Excluded as a cause, kept for context.
+    #[default]
     X,
 }
 

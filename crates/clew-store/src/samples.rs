@@ -68,6 +68,7 @@ pub(crate) fn story(number: usize, time_ns: u64) -> Story {
         }],
         steps_untold: 0,
         blind_spots: Vec::new(),
+        alternatives: Vec::new(),
         narrative: String::new(),
         processes: Vec::new(),
         parents: Vec::new(),

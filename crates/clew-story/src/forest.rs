@@ -391,6 +391,11 @@ impl Forest {
         at
     }
 
+    /// How many findings are tied to this one, directly or not.
+    pub(crate) fn below(&self, node: &Node) -> usize {
+        node.children.iter().map(|&child| self.tree(child).len()).sum()
+    }
+
     /// All findings of the line with this root, the root first.
     pub(crate) fn line(&self, root: Handle) -> Vec<Handle> {
         self.collect(root, |tie| tie.via.is_lineage())

@@ -365,6 +365,7 @@ mod tests {
             steps: steps.collect(),
             steps_untold: 0,
             blind_spots: Vec::new(),
+            alternatives: Vec::new(),
             narrative: String::new(),
             parents: parents.iter().map(|parent| parent.map(key)).collect(),
             processes,

@@ -12,6 +12,7 @@
 //! stories in whatever order they come, within the bounds.
 #![forbid(unsafe_code)]
 
+mod alternatives;
 mod blindness;
 mod cast;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use clew_event::story::{Edge, EdgeClass, ImpactLevel, Severity, Step};
+use clew_event::story::{Alternative, Edge, EdgeClass, ImpactLevel, Severity, Step};
 use clew_event::{ProcessKey, Story, TimestampNs};
 
 use crate::attack::technique;
@@ -75,6 +75,11 @@ pub(crate) fn narrative(story: &Story, certainty: Certainty) -> String {
     }
     for spot in &story.blind_spots {
         let _ = writeln!(text, "  {spot}");
+    }
+    let _ = writeln!(text, "\nWhat else it could be");
+    for other in &story.alternatives {
+        let Alternative { hypothesis, bits_against, because } = other;
+        let _ = writeln!(text, "  {hypothesis}: {bits_against:.1} bits against. {because}");
     }
     let Likelihood { finding_bits, tie_bits, order_bits } = certainty.likelihood;
     let _ = writeln!(

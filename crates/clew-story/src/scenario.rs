@@ -142,6 +142,10 @@ fn an_attack_beside_honest_requests_is_one_story_that_holds_none_of_them() {
             What could not be seen
               Nothing that is known of.
 
+            What else it could be
+              A deploy or restart: 0.0 bits against. What acted in container `shop` had run for 0 min.
+              An administrator at work: 0.0 bits against. Nothing that was seen speaks against it.
+
             How sure this is
               54.1 bits against coincidence: findings 35.4, ties 20.0, order of tactics -1.3. A story is told from 10.6 bits.
         "#]],

@@ -10,6 +10,7 @@ use clew_event::{
     BootId, EventId, Finding, FindingId, ProcessKey, Story, StoryId, Text, TimestampNs,
 };
 
+use crate::alternatives;
 use crate::attack::technique;
 use crate::blindness::Blindness;
 use crate::cast::{cast, entities};
@@ -65,6 +66,7 @@ pub(crate) fn story(scene: &Scene) -> Option<Story> {
         steps: told.iter().map(|node| step(scene.forest, node)).collect(),
         steps_untold: (all.len() - told.len()) as u64 + scene.untold + repeats,
         blind_spots: scene.blindness.tell(&boots(&findings), span),
+        alternatives: alternatives::alternatives(&root.finding, &findings),
         narrative: String::new(),
         processes: cast.processes,
         parents: cast.parents,
@@ -112,6 +114,7 @@ pub(crate) fn closed(
         steps: Vec::new(),
         steps_untold: 0,
         blind_spots: Vec::new(),
+        alternatives: Vec::new(),
         narrative: why,
         processes: Vec::new(),
         parents: Vec::new(),
@@ -294,7 +297,21 @@ fn edge(forest: &Forest, node: &Node, tie: &Tie) -> Option<Edge> {
         Via::File { touched, ran } => file_sentence(forest, touched, ran),
         Via::Shared { value, per_day } => shared_sentence(node, earlier, value, per_day),
     };
-    Some(Edge { from: earlier.finding.id, class: tie.class, bits: tie.bits, events, sentence })
+    let seconds = |node: &Node| node.finding.time.unix_ns() as f64 / 1e9;
+    Some(Edge {
+        from: earlier.finding.id,
+        class: tie.class,
+        bits: tie.bits,
+        events,
+        sentence,
+        kind: tie.via.name().to_owned(),
+        seconds: ((seconds(node) - seconds(earlier)) * 1e3).round() / 1e3,
+        coincidences_per_day: match tie.via {
+            Via::Shared { per_day, .. } => Some(per_day),
+            _ => None,
+        },
+        holds: 1 + forest.below(node),
+    })
 }
 
 fn lineage_sentence(node: &Node, earlier: &Node, here: u8, there: u8) -> String {

@@ -63,6 +63,25 @@ pub(crate) enum Shared {
 }
 
 impl Via {
+    /// What the two have in common, in one word.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Process { .. } => "process",
+            Self::Request { .. } => "request",
+            Self::Event(_) => "event",
+            Self::Handed => "identity",
+            Self::Thief => "stolen_credential",
+            Self::File { .. } => "file",
+            Self::Shared { value, .. } => match value {
+                Shared::Container => "container",
+                Shared::Peer => "peer",
+                Shared::Program => "program",
+                Shared::Credential => "credential",
+                Shared::Caller => "caller",
+            },
+        }
+    }
+
     /// True within one line of causes; false between two lines.
     pub(crate) const fn is_lineage(&self) -> bool {
         match self {

@@ -83,6 +83,7 @@ fn story(steps: Vec<Step>, revision: u32) -> Story {
         steps,
         steps_untold: 2,
         blind_spots: vec!["Unlinks are not seen.".into()],
+        alternatives: Vec::new(),
         narrative: "All of it.".into(),
         processes: Vec::new(),
         parents: Vec::new(),
@@ -97,6 +98,7 @@ fn told() -> Story {
         bits: 20.0,
         events: vec![EventId(1)],
         sentence: "`sh` (pid 100) started `cat` (pid 101).".into(),
+        ..Edge::default()
     };
     story(vec![step(1, None), step(2, Some(edge))], 2)
 }
