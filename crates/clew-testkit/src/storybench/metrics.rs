@@ -24,10 +24,10 @@ impl Mean {
         self.add(if holds { 1.0 } else { 0.0 });
     }
 
-    /// The mean; 0 of nothing.
+    /// The mean; no number of nothing.
     #[must_use]
     pub fn value(self) -> f64 {
-        if self.count == 0 { 0.0 } else { self.sum / f64::from(self.count) }
+        if self.count == 0 { f64::NAN } else { self.sum / f64::from(self.count) }
     }
 
     /// How many went in.

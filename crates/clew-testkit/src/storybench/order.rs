@@ -56,7 +56,8 @@ pub fn shuffle(observed: &Observed, seed: u64, shuffles: u32) -> Equality {
         let near: Vec<usize> = order.iter().copied().filter(is_near).collect();
         let expected = told(observed, &near);
         for _ in 0..share {
-            let equal = equality(&expected, &told(observed, &shuffled(observed, &near, &mut random)));
+            let equal =
+                equality(&expected, &told(observed, &shuffled(observed, &near, &mut random)));
             sum += equal;
             least = least.min(equal);
             tried += 1;

@@ -1,8 +1,9 @@
 //! The figures of a run as a table for people and as JSON for machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use clew_event::Finding;
 use serde_json::{Value, json};
 
 use super::baselines::BASELINES;
@@ -27,7 +28,7 @@ pub struct Report {
     pub calibration: BTreeMap<u32, (u32, u32)>,
     /// What is missing in stories of attacks, or made them several, and how often.
     pub misses: BTreeMap<String, u32>,
-    /// False stories by the rules of their findings.
+    /// False stories by the rules of their findings, with bits.
     pub false_stories: BTreeMap<String, u32>,
     /// Tenants times days.
     pub tenant_days: f64,
@@ -130,9 +131,9 @@ impl Report {
             *right += u32::from(is_attack);
             if !is_attack {
                 let units = story.members.iter().filter_map(|it| view.observed.units.get(*it));
-                let mut rules: Vec<&str> = units.map(|unit| unit.finding.rule.as_str()).collect();
-                rules.sort_unstable();
-                rules.dedup();
+                let named = |it: &Finding| format!("{} ({:.0})", it.rule, it.bits);
+                let rules: BTreeSet<String> = units.map(|unit| named(&unit.finding)).collect();
+                let rules: Vec<String> = rules.into_iter().collect();
                 *self.false_stories.entry(rules.join(", ")).or_default() += 1;
             }
         }
@@ -157,7 +158,7 @@ impl Report {
         let _ = writeln!(text, "| | {} |\n|---|{}", names.join(" | "), "---:|".repeat(names.len()));
         for (name, figure) in FIGURES {
             let values: Vec<String> =
-                self.ways.iter().map(|(_, it)| format!("{:.3}", figure(it, self))).collect();
+                self.ways.iter().map(|(_, it)| number(figure(it, self))).collect();
             let _ = writeln!(text, "| {name} | {} |", values.join(" | "));
         }
         self.kinds(&mut text);
@@ -256,6 +257,11 @@ const FIGURES: [Figure; 13] = [
         f64::from(it.false_clusters) / report.tenant_days.max(1.0)
     }),
 ];
+
+/// Three digits, or a dash for no number.
+fn number(value: f64) -> String {
+    if value.is_nan() { "–".to_owned() } else { format!("{value:.3}") }
+}
 
 /// The value that so many of a hundred do not exceed.
 fn quantile(values: &[f64], percent: usize) -> f64 {
