@@ -273,6 +273,7 @@ impl Profile {
     }
 
     fn set_aside(&mut self, unit: UnitId) {
+        self.tree.retract(unit);
         self.units = self.units.saturating_sub(1);
         self.quarantined.insert(unit);
         if QUARANTINED_MAX < self.quarantined.len() {

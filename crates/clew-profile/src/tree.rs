@@ -154,6 +154,11 @@ impl Tree {
         has_opened
     }
 
+    /// Takes back what a unit gave as evidence; a place that it helped to open stays open.
+    pub(crate) fn retract(&mut self, unit: UnitId) {
+        self.places.values_mut().flatten().for_each(|draws| draws.retract(unit));
+    }
+
     /// Forgets the places below a key that was given up for a hole.
     pub(crate) fn forget_below(&mut self, key: &str, place: &str) {
         for (_, end) in places(key) {
@@ -215,6 +220,15 @@ impl Draws {
             self.witness(unit);
         }
         self.is_evidence()
+    }
+
+    fn retract(&mut self, unit: UnitId) {
+        self.witnesses.retain(|witness| *witness != unit);
+        if self.unit == unit {
+            self.draws = self.draws.saturating_sub(self.of_unit);
+            self.children = self.children.saturating_sub(self.of_unit);
+            self.of_unit = 0;
+        }
     }
 
     fn witness(&mut self, unit: UnitId) {
@@ -281,6 +295,17 @@ mod tests {
         for number in 0..500 {
             assert_eq!(tree.draw(&session(number), 0, unit(7, 1), true), []);
         }
+    }
+
+    #[test]
+    fn a_unit_that_is_taken_back_is_no_witness() {
+        let (mut taken, mut opened) = (Tree::default(), 0);
+        for number in 0..60 {
+            let from = unit(number / 10, u64::from(number / 10 % 2));
+            opened += taken.draw(&session(number), 0, from, true).len();
+            taken.retract(from);
+        }
+        assert_eq!(opened, 0);
     }
 
     #[test]
