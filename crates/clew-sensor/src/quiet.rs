@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use clew_event::interest::QuietVerdict;
-use clew_event::{Event, EventType, Text};
+use clew_event::{Event, EventType, Text, TimestampNs};
 use clew_wire::limits::QUIET_UNLESS_CLIMBING;
 use clew_wire::record::QuietMark;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
@@ -20,6 +20,9 @@ use self::key::Key;
 /// Verdicts remembered, so that a path that rules do ask for is judged once; all are forgotten
 /// when there are more.
 pub(crate) const VERDICTS_MAX: usize = 16_384;
+
+/// How often it is looked whether a mark had to make room for others: each look is a system call.
+const LOOK_SPAN_NS: u64 = 100_000_000;
 
 /// Calls of one key that the kernel kept back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub(crate) struct Quiet {
 struct Found {
     verdict: QuietVerdict,
     told: u32,
+    /// When its mark was looked for last.
+    looked: TimestampNs,
 }
 
 impl Quiet {
@@ -78,12 +83,21 @@ impl Quiet {
             self.verdicts.clear();
         }
         let found = self.verdicts.entry(key);
-        let found = found.or_insert_with(|| Found { verdict: verdict(), told: 0 });
+        let found = found.or_insert_with(|| Found {
+            verdict: verdict(),
+            told: 0,
+            looked: TimestampNs::default(),
+        });
         let condition = match found.verdict {
             QuietVerdict::Told => return,
             QuietVerdict::UnlessClimbing => QUIET_UNLESS_CLIMBING,
             QuietVerdict::Always => 0,
         };
+        // What a process does while it answers requests is told in spite of a mark, over and over.
+        if event.time.unix_ns().saturating_sub(found.looked.unix_ns()) < LOOK_SPAN_NS {
+            return;
+        }
+        found.looked = event.time;
         let mark = QuietMark { generation: self.generation << 1 | condition, count: 0 };
         // One who climbed is told in spite of a mark, whose count stays.
         if mark_of(&self.table, &key).is_none_or(|held| held.generation != mark.generation) {
