@@ -386,4 +386,17 @@ mod tests {
         "#]]
         .assert_debug_eq(&subject);
     }
+
+    #[test]
+    fn a_finding_carries_at_most_makes_max_of_what_a_call_made() {
+        use clew_event::control_plane::{Claim, Minted, MintedKind};
+        let minted = |n: u32| {
+            let id = format!("AKIA{n}").into();
+            Claim::Minted(Minted { kind: MintedKind::AccessKey, id, ..Minted::default() })
+        };
+        let call = ApiCall { claims: (0..20).map(minted).collect(), ..ApiCall::default() };
+        let event = event(None, EventType::Other, EventKind::CloudApi(Box::new(call)));
+        let context = shell_in_container();
+        assert_eq!(context.view(&event).subject().makes.len(), Subject::MAKES_MAX);
+    }
 }

@@ -138,4 +138,13 @@ mod tests {
         assert_eq!(bits_of("administrator"), Some(20.0));
         assert_eq!(bits_of("own use"), Some(10.0));
     }
+
+    #[test]
+    fn age_and_effects_give_at_most_age_bits_max_and_effects_max() {
+        let app = [process(1, "app", "app", 0)];
+        let effect = |ms| Sample::new("e", 1).lineage(&app).at(ms).request(7, 1.0).finding();
+        let told = readings(&[effect(90_000_000), effect(1), effect(2), effect(3)]);
+        let bits: Vec<f64> = told.iter().map(|it| it.1).collect();
+        assert_eq!(bits, [10.0, AGE_BITS_MAX, EFFECT_BITS * EFFECTS_MAX as f64]);
+    }
 }
