@@ -2,7 +2,7 @@
 //!
 //! Records of audit logs are asked for a handful of their fields, so nothing is copied out of
 //! them until it is asked for: an index entry says where a value begins, where it ends and where
-//! the next one is (16 bytes a value), and a text without escapes is a slice of the record. Texts
+//! the next one is (12 bytes a value), and a text without escapes is a slice of the record. Texts
 //! of objects and numbers stay as their writer wrote them, which `serde_json`'s tree does not
 //! promise. Whoever wrote the record may be hostile: nesting and length are bounded, there is no
 //! recursion, and of a key that stands twice the first one counts.
@@ -41,26 +41,78 @@ pub enum Kind {
     Null,
 }
 
-/// Where a value stands.
+/// Where a value stands, in 12 bytes (held by a test).
 #[derive(Clone, Copy, Debug)]
 struct Node {
+    /// Of its first byte, and above [`PLACE`] the kind and [`ESCAPED`].
     start: u32,
+    /// Behind its last byte, and above [`PLACE`] of a name in an object without escapes its [`tag`].
     end: u32,
     /// Number of the first node behind this one and all that is in it.
     next: u32,
-    kind: Kind,
-    /// A text with an escape in it, which does not say what it looks like.
-    is_escaped: bool,
+}
+
+/// The bits of a place in a record, which has at most [`JSON_BYTES_MAX`] bytes.
+const PLACE: u32 = (1 << 24) - 1;
+/// A text with an escape in it, which does not say what it looks like.
+const ESCAPED: u32 = 1 << 31;
+
+/// Tells most names of one length apart, so that few have to be compared. Any two may have the same.
+fn tag(name: &[u8]) -> u8 {
+    let tail = name.last_chunk::<4>().map_or_else(
+        || name.iter().fold(0, |tail, byte| tail << 8 | u32::from(*byte)),
+        |tail| u32::from_le_bytes(*tail),
+    );
+    let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+    let [.., mixed] = (tail ^ length).wrapping_mul(0x9e37_79b1).to_le_bytes();
+    mixed
 }
 
 impl Node {
-    /// True where it is a string of `record` that says `text`: its length tells most others.
-    fn says(&self, record: &[u8], text: &[u8]) -> bool {
-        let (start, end) = (self.start as usize + 1, (self.end as usize).saturating_sub(1));
-        if self.is_escaped {
-            return record.get(start..end).is_some_and(|inside| *unescaped(inside) == *text);
+    fn new(kind: Kind, place: std::ops::Range<u32>, next: u32) -> Self {
+        Self { start: place.start | (kind as u32) << 24, end: place.end, next }
+    }
+
+    fn start(self) -> usize {
+        (self.start & PLACE) as usize
+    }
+
+    fn end(self) -> usize {
+        (self.end & PLACE) as usize
+    }
+
+    fn kind(self) -> Kind {
+        match self.start >> 24 & 7 {
+            0 => Kind::Object,
+            1 => Kind::Array,
+            2 => Kind::String,
+            3 => Kind::Number,
+            4 => Kind::True,
+            5 => Kind::False,
+            _ => Kind::Null,
         }
-        end.wrapping_sub(start) == text.len() && record.get(start..end) == Some(text)
+    }
+
+    fn is_escaped(self) -> bool {
+        self.start & ESCAPED != 0
+    }
+
+    /// What stands between the quotes of a string.
+    fn inside(self, record: &[u8]) -> Option<&[u8]> {
+        record.get(self.start() + 1..self.end().checked_sub(1)?)
+    }
+
+    /// True where it is a string of `record` that says `text`.
+    fn says(self, record: &[u8], text: &[u8]) -> bool {
+        match self.inside(record) {
+            Some(inside) if self.is_escaped() => *unescaped(inside) == *text,
+            inside => inside == Some(text),
+        }
+    }
+
+    /// The same of a name in an object; `tag` is that of `text`.
+    fn names(self, record: &[u8], text: &[u8], tag: u8) -> bool {
+        (self.end >> 24 == u32::from(tag) || self.is_escaped()) && self.says(record, text)
     }
 }
 
@@ -144,7 +196,7 @@ impl<'a> Json<'a> {
     #[must_use]
     pub fn with_index(text: &'a [u8], index: &'a JsonIndex) -> Option<Self> {
         let nodes = index.0.as_deref()?;
-        let is_of_it = nodes.first().is_some_and(|all| all.end as usize <= text.len());
+        let is_of_it = nodes.first().is_some_and(|all| all.end() <= text.len());
         is_of_it.then_some(Self { text, nodes: Cow::Borrowed(nodes) })
     }
 
@@ -179,10 +231,8 @@ impl<'a> Json<'a> {
     }
 
     fn node(&self, at: usize) -> Node {
-        const NOTHING: Node =
-            Node { start: 0, end: 0, next: 0, kind: Kind::Null, is_escaped: false };
         // A value is only made of an index that exists; a null stands for what cannot be.
-        self.nodes.get(at).copied().unwrap_or(NOTHING)
+        self.nodes.get(at).copied().unwrap_or_else(|| Node::new(Kind::Null, 0..0, 0))
     }
 }
 
@@ -203,34 +253,28 @@ impl<'j, 'a> Value<'j, 'a> {
     /// What kind of value it is.
     #[must_use]
     pub fn kind(self) -> Kind {
-        self.json.node(self.at).kind
+        self.json.node(self.at).kind()
     }
 
     /// The bytes it stands in, quotes and brackets included.
     #[must_use]
     pub fn raw(self) -> &'a [u8] {
-        let node = self.json.node(self.at);
-        self.json.text.get(node.start as usize..node.end as usize).unwrap_or_default()
+        self.json.text.get(self.place()).unwrap_or_default()
     }
 
     /// Where those bytes stand in the record.
     #[must_use]
     pub fn place(self) -> std::ops::Range<usize> {
         let node = self.json.node(self.at);
-        node.start as usize..node.end as usize
+        node.start()..node.end()
     }
 
     /// What a string says; `None` for other kinds.
     #[must_use]
     pub fn string(self) -> Option<Cow<'a, [u8]>> {
         let node = self.json.node(self.at);
-        let inside = self.inside(node).filter(|_| node.kind == Kind::String)?;
-        Some(if node.is_escaped { unescaped(inside) } else { Cow::Borrowed(inside) })
-    }
-
-    /// What stands between the quotes of a string.
-    fn inside(self, node: Node) -> Option<&'a [u8]> {
-        self.json.text.get(node.start as usize + 1..(node.end as usize).checked_sub(1)?)
+        let inside = node.inside(self.json.text).filter(|_| node.kind() == Kind::String)?;
+        Some(if node.is_escaped() { unescaped(inside) } else { Cow::Borrowed(inside) })
     }
 
     /// What a string says, and of any other kind its JSON without blanks.
@@ -274,14 +318,30 @@ impl<'j, 'a> Value<'j, 'a> {
 
     fn member(self, key: &[u8]) -> Option<Self> {
         let end = self.json.node(self.at).next as usize;
-        let mut at = self.at + 1;
+        let (mut at, tag) = (self.at + 1, tag(key));
         while at < end {
-            if self.json.node(at).says(self.json.text, key) {
+            if self.json.node(at).names(self.json.text, key, tag) {
                 return Some(Self { json: self.json, at: at + 1 });
             }
             at = self.json.node(at + 1).next as usize;
         }
         None
+    }
+
+    /// How long it is, where it is a name in an object that stands at the start of `path`, with a
+    /// dot or nothing behind it there.
+    #[must_use]
+    pub fn starts(self, path: &[u8]) -> Option<usize> {
+        let node = self.json.node(self.at);
+        let length = match node.is_escaped() {
+            true => self.string()?.len(),
+            false => node.inside(self.json.text)?.len(),
+        };
+        if !matches!(path.get(length), None | Some(b'.')) {
+            return None;
+        }
+        let start = path.get(..length)?;
+        node.names(self.json.text, start, tag(start)).then_some(length)
     }
 
     /// The value at the end of `path`.
@@ -296,10 +356,11 @@ impl<'j, 'a> Value<'j, 'a> {
     #[must_use]
     pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
+        let names = names.map(|name| (name.as_bytes(), tag(name.as_bytes())));
         let mut next = 0;
         for (name, value) in self.members() {
             let node = self.json.node(name.at);
-            let is_it = |wanted: &&str| node.says(self.json.text, wanted.as_bytes());
+            let is_it = |(name, tag): &(&[u8], u8)| node.names(self.json.text, name, *tag);
             let (before, behind) = names.split_at(next);
             let later = behind.iter().position(is_it).map(|at| next + at);
             let wanted = later.or_else(|| before.iter().position(is_it));
@@ -326,12 +387,12 @@ impl<'j, 'a> Value<'j, 'a> {
     #[must_use]
     pub fn is(self, text: &str) -> bool {
         let node = self.json.node(self.at);
-        node.kind == Kind::String && node.says(self.json.text, text.as_bytes())
+        node.kind() == Kind::String && node.says(self.json.text, text.as_bytes())
     }
 
     fn children(self, of: Kind) -> impl Iterator<Item = Self> {
         let node = self.json.node(self.at);
-        let end = if node.kind == of { node.next as usize } else { 0 };
+        let end = if node.kind() == of { node.next as usize } else { 0 };
         let mut at = self.at + 1;
         std::iter::from_fn(move || {
             let child = (at < end).then_some(Self { json: self.json, at })?;
@@ -386,6 +447,30 @@ mod tests {
         assert_eq!(json.at(&["a"]).unwrap().items().count(), 2);
         assert_eq!(json.root().items().count(), 0);
         assert_eq!(json.at(&["a"]).unwrap().members().count(), 0);
+    }
+
+    #[test]
+    fn a_value_takes_12_bytes_and_its_place_has_room_in_them() {
+        assert_eq!(size_of::<Node>(), 12);
+        assert!(JSON_BYTES_MAX + 2 <= PLACE as usize);
+    }
+
+    #[test]
+    fn a_name_stands_at_the_start_of_a_path_up_to_a_dot() {
+        let check = |name: &str, path: &str, length: Option<usize>| {
+            let text = format!("{{\"{name}\":1}}");
+            let json = Json::parse(text.as_bytes()).unwrap();
+            let (name, _) = json.root().members().next().unwrap();
+            assert_eq!(name.starts(path.as_bytes()), length, "{text} {path}");
+        };
+        check("ab", "ab", Some(2));
+        check("ab", "ab.c", Some(2));
+        check("ab.c", "ab.c", Some(4));
+        check("a\\u0062", "ab.c", Some(2));
+        check("ab", "abc", None);
+        check("ab", "ac", None);
+        check("ab", "a", None);
+        check("", "", Some(0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From bytes to the index, in one pass without recursion.
 
 use super::text::plain_length;
-use super::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JsonError, Kind, Node};
+use super::{ESCAPED, JSON_BYTES_MAX, JSON_DEPTH_MAX, JsonError, Kind, Node, tag};
 
 /// Room for the nodes of an ordinary record, so that they are not moved while they are found.
 const NODES_AT_FIRST: usize = 128;
@@ -74,7 +74,12 @@ impl Parser<'_> {
     fn step(&mut self, byte: u8, expect: Expect) -> Result<Expect, JsonError> {
         match (expect, byte) {
             (Expect::Key | Expect::KeyOrEnd, b'"') => {
+                let start = self.at + 1;
                 self.string()?;
+                let name = self.text.get(start..self.at - 1).unwrap_or_default();
+                if let Some(node) = self.nodes.last_mut() {
+                    node.end |= u32::from(tag(name)) << 24;
+                }
                 match self.skip_blanks() {
                     Some(b':') => self.at += 1,
                     Some(_) => return Err(self.error("a `:` has to follow a name")),
@@ -120,7 +125,7 @@ impl Parser<'_> {
     }
 
     fn open_kind(&self) -> Option<Kind> {
-        self.open.last().and_then(|&at| self.nodes.get(at)).map(|node| node.kind)
+        self.open.last().and_then(|&at| self.nodes.get(at)).map(|node| node.kind())
     }
 
     fn close(&mut self, kind: Kind) -> Result<Expect, JsonError> {
@@ -144,7 +149,7 @@ impl Parser<'_> {
                 Some(b'"') => {
                     self.push(Kind::String, end + 1);
                     if let Some(node) = self.nodes.last_mut() {
-                        node.is_escaped = is_escaped;
+                        node.start |= if is_escaped { ESCAPED } else { 0 };
                     }
                     return Ok(());
                 }
@@ -188,7 +193,7 @@ impl Parser<'_> {
     fn push(&mut self, kind: Kind, end: usize) {
         let next = index(self.nodes.len() + 1);
         let start = index(self.at);
-        self.nodes.push(Node { start, end: index(end), next, kind, is_escaped: false });
+        self.nodes.push(Node::new(kind, start..index(end), next));
         self.at = end;
     }
 }
