@@ -190,10 +190,14 @@ pub(crate) fn value<'a>(view: &View<'a>, id: FieldId, of: &FieldArgument) -> Fie
             dns::value(view, id)
         }
 
-        _ => http::value(view, id, of)
+        _ => record::value(view, id, of)
             .or_else(|| identity::value(view, id))
             .or_else(|| stack::value(view, id))
-            .unwrap_or_else(|| record::value(view, id, of)),
+            .or_else(|| http::value(view, id, of))
+            .unwrap_or_else(|| {
+                debug_assert!(record::is_of_records(id), "`{}` is told nowhere", id.spec().name);
+                FieldValue::Missing
+            }),
     }
 }
 

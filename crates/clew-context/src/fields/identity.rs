@@ -119,6 +119,11 @@ fn is_workload<'a>(view: &View<'a>, judged: &'a Judged) -> FieldValue<'a> {
             || matches!(identity.kind, IdentityKind::ServiceAccount | IdentityKind::Process)
             || identities.minted(identity).is_some_and(|by| by.parent.kind == IdentityKind::Service)
     };
+    // Where these were found from the credential, they stand on its way.
+    let told = judged.credential.as_ref().and(judged.workload.as_ref()).map(|of| of.kind);
+    if matches!(told, Some(IdentityKind::Instance | IdentityKind::Task)) {
+        return boolean(true);
+    }
     maybe(actor(judged), |actor| {
         let mut path = std::iter::once(actor).chain(identities.path(actor, view.event.time));
         boolean(path.any(is_program))

@@ -86,13 +86,14 @@ impl<'a> Walk<'_, 'a> {
 
     /// The length of the name, where the path begins with it and a dot, or ends with it.
     fn begins(&self, path: &[u8], name: Value<'_, '_>) -> Option<usize> {
+        if !self.ignores_case {
+            return name.starts(path);
+        }
         let name = name.string()?;
         if !matches!(path.get(name.len()), None | Some(b'.')) {
             return None;
         }
-        let start = path.get(..name.len())?;
-        let is_equal = start == &*name || self.ignores_case && start.eq_ignore_ascii_case(&name);
-        is_equal.then_some(name.len())
+        path.get(..name.len())?.eq_ignore_ascii_case(&name).then_some(name.len())
     }
 }
 

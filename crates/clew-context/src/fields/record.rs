@@ -86,17 +86,16 @@ impl<'v, 'a> Asked<'v, 'a> {
     }
 }
 
-/// The value of a field of records; missing where the event has no record of its log.
-pub(super) fn value<'a>(view: &View<'a>, id: FieldId, argument: &FieldArgument) -> FieldValue<'a> {
-    debug_assert!(is_of_records(id), "`{}` is told nowhere", id.spec().name);
-    let (Some(call), Some(record)) = (view.event.api_call(), view.record()) else {
-        return FieldValue::Missing;
-    };
+/// The value of a field of records; `None` where the event is no record of a log that tells it.
+pub(super) fn value<'a>(
+    view: &View<'a>,
+    id: FieldId,
+    argument: &FieldArgument,
+) -> Option<FieldValue<'a>> {
+    let call = view.event.api_call()?;
     let quirk = view.is_falco().then(|| quirks::how(id)).flatten();
-    let Some(how) = quirk.or_else(|| how(call.source, id)).or_else(|| json::how(id)) else {
-        return FieldValue::Missing;
-    };
-    taken(how, &Asked { view, record, argument })
+    let how = quirk.or_else(|| json::how(id)).or_else(|| how(call.source, id))?;
+    Some(maybe(view.record(), |record| taken(how, &Asked { view, record, argument })))
 }
 
 fn how(source: ApiSource, id: FieldId) -> Option<How> {
