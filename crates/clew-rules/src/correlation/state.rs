@@ -109,10 +109,13 @@ impl Correlations {
             self.rules.insert(rule.to_owned(), Groups::default());
         }
         let groups = self.rules.get_mut(rule)?;
-        groups.make_room(key, &mut self.groups_evicted);
-        if !groups.by_key.contains_key(key) {
-            groups.by_key.insert(key.to_owned(), Group::default());
-            groups.by_time.insert((new.time_ns, key.to_owned()));
+        let is_full = RULE_MATCHES_MAX <= groups.match_count;
+        if is_full || !groups.by_key.contains_key(key) {
+            groups.make_room(key, &mut self.groups_evicted);
+            if !groups.by_key.contains_key(key) {
+                groups.by_key.insert(key.to_owned(), Group::default());
+                groups.by_time.insert((new.time_ns, key.to_owned()));
+            }
         }
         let group = groups.by_key.get_mut(key)?;
         let before_ns = group.latest_ns;

@@ -3,7 +3,8 @@
 //! Most rules for clouds name the call that they are about. Where enough rules for an event type
 //! ask that one field equals one of some texts, that field is asked first, and of those rules only
 //! the ones that name its value are judged. Both languages name a call by a field of their own, so
-//! several fields are asked, and each rule waits for one of them.
+//! several fields are asked, and each rule waits for one of them: that whose value is the rarest
+//! among rules, the call rather than its service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ use super::predicate::{Check, Extract, Predicate, Slot};
 use super::test::Test;
 
 /// Fewest rules that have to name a value before a field is asked first.
-const DISPATCHED_MIN: usize = 8;
+const DISPATCHED_MIN: usize = 4;
 
 /// Most texts of one rule and field; a rule that names more is always looked at.
 const VALUES_MAX: usize = 256;
@@ -72,18 +73,27 @@ impl Dispatch {
     ) -> Option<Self> {
         let is_record = event_type == EventType::PluginEvent;
         let mut search = Search { graph, predicates, is_record, memo: FxHashMap::default() };
-        let mut waiting: Vec<(Root, Implied)> =
-            rules.iter().map(|(root, node)| (*root, search.implied(*node))).collect();
-        let mut by_field = Vec::new();
-        while by_field.len() < FIELDS_MAX
-            && let Some(slot) = most_named(&waiting)
-        {
-            let (named, others): (Vec<_>, Vec<_>) =
-                waiting.into_iter().partition(|(_, implied)| implied.contains_key(&slot));
-            by_field.push(ByField::new(slot, &named));
-            waiting = others;
+        let (mut always, mut waiting) = (Vec::new(), Vec::new());
+        for (root, node) in rules {
+            waiting.push((*root, search.implied(*node)));
         }
-        let always = waiting.into_iter().map(|(root, _)| root).collect();
+        let slots = most_named(&waiting);
+        let counts = counted(&waiting);
+        let mut by_field: Vec<ByField> = slots.iter().map(|slot| ByField::new(*slot)).collect();
+        for (root, implied) in &waiting {
+            // Of several fields that tell it, the one whose values fewest others wait for.
+            let most = |slot: &Slot| {
+                let counts = implied.get(slot)?.iter().map(|value| counts.get(&(*slot, &**value)));
+                Some((counts.flatten().copied().max()?, *slot))
+            };
+            let slot = slots.iter().filter_map(most).min().map(|(_, slot)| slot);
+            let field = by_field.iter_mut().find(|field| Some(field.slot) == slot);
+            match field.zip(slot.and_then(|slot| implied.get(&slot))) {
+                Some((field, values)) => field.add(*root, values),
+                None => always.push(*root),
+            }
+        }
+        by_field.retain(|field| !field.all.is_empty());
         (!by_field.is_empty()).then_some(Self { always, by_field })
     }
 
@@ -100,26 +110,38 @@ impl Dispatch {
     }
 }
 
-/// The field of which most rules name a value, if they are enough.
-fn most_named(rules: &[(Root, Implied)]) -> Option<Slot> {
+/// The fields of which most rules name a value, where they are enough.
+fn most_named(rules: &[(Root, Implied)]) -> Vec<Slot> {
     let mut counts: BTreeMap<Slot, usize> = BTreeMap::new();
     for slot in rules.iter().flat_map(|(_, implied)| implied.keys()) {
         *counts.entry(*slot).or_default() += 1;
     }
-    let most = counts.into_iter().max_by_key(|(slot, count)| (*count, std::cmp::Reverse(*slot)));
-    most.filter(|(_, count)| DISPATCHED_MIN <= *count).map(|(slot, _)| slot)
+    let mut slots: Vec<_> =
+        counts.into_iter().filter(|(_, count)| DISPATCHED_MIN <= *count).collect();
+    slots.sort_by_key(|(slot, count)| (std::cmp::Reverse(*count), *slot));
+    slots.into_iter().take(FIELDS_MAX).map(|(slot, _)| slot).collect()
+}
+
+/// How many rules name each value of a field.
+fn counted(rules: &[(Root, Implied)]) -> FxHashMap<(Slot, &[u8]), usize> {
+    let mut counts = FxHashMap::default();
+    let all = rules.iter().flat_map(|(_, implied)| implied);
+    for (slot, value) in all.flat_map(|(slot, values)| values.iter().map(|it| (*slot, &**it))) {
+        *counts.entry((slot, value)).or_default() += 1;
+    }
+    counts
 }
 
 impl ByField {
-    fn new(slot: Slot, rules: &[(Root, Implied)]) -> Self {
-        let all = rules.iter().map(|(root, _)| *root).collect();
-        let mut by_value: FxHashMap<Box<[u8]>, Vec<Root>> = FxHashMap::default();
-        for (root, implied) in rules {
-            for value in implied.get(&slot).into_iter().flatten() {
-                by_value.entry(value.clone()).or_default().push(*root);
-            }
+    fn new(slot: Slot) -> Self {
+        Self { slot, all: Vec::new(), by_value: FxHashMap::default() }
+    }
+
+    fn add(&mut self, root: Root, values: &BTreeSet<Box<[u8]>>) {
+        self.all.push(root);
+        for value in values {
+            self.by_value.entry(value.clone()).or_default().push(root);
         }
-        Self { slot, all, by_value }
     }
 
     /// What is no single text may pass a test for a text all the same: a number, one of a list.
@@ -268,8 +290,31 @@ mod tests {
         let of_type = |event_type| Dispatch::new(&graph, &predicates, &rules, event_type);
         let dispatch = of_type(EventType::PluginEvent).unwrap();
         let sizes: Vec<_> = dispatch.by_field.iter().map(|field| field.all.len()).collect();
-        assert_eq!((sizes, dispatch.always.len()), (vec![DISPATCHED_MIN; FIELDS_MAX], 8));
+        let expected = (vec![DISPATCHED_MIN; FIELDS_MAX], DISPATCHED_MIN);
+        assert_eq!((sizes, dispatch.always.len()), expected);
         assert_eq!(dispatch.by_field[0].candidates(&"a".into()).len(), DISPATCHED_MIN);
         assert!(of_type(EventType::Openat).is_none(), "the kernel's fields are asked for late");
+    }
+
+    #[test]
+    fn a_rule_waits_for_the_value_that_fewest_name() {
+        let mut graph = Graph::default();
+        let text = |slot, text: &str| {
+            let texts = std::iter::once(Box::from(text.as_bytes())).collect();
+            of_slot(slot, Check::Value(Test::TextIn(texts)))
+        };
+        let count = u32::try_from(DISPATCHED_MIN).unwrap();
+        let mut predicates = vec![text(0, "service")];
+        predicates.extend((0..count).map(|call| text(1, &format!("call{call}"))));
+        let service = graph.predicate(PredicateId(0));
+        let mut rules: Vec<(Root, NodeId)> = vec![((0, 0), service)];
+        for call in 1..=count {
+            let call_node = graph.predicate(PredicateId(call));
+            rules.push(((call, call), graph.all(vec![service, call_node])));
+        }
+        let dispatch = Dispatch::new(&graph, &predicates, &rules, EventType::PluginEvent).unwrap();
+        let sizes = dispatch.by_field.iter().map(|field| (field.slot, field.all.len()));
+        let expected = [(Slot(0), 1), (Slot(1), DISPATCHED_MIN)];
+        assert_eq!(sizes.collect::<Vec<_>>(), expected);
     }
 }

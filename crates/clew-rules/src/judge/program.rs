@@ -20,6 +20,9 @@ use super::test::Test;
 /// Fewest predicates of a field that search for a text before they share one pass.
 const SEARCHES_SHARED_MIN: usize = 4;
 
+/// What it takes to ask an event for a field, in comparisons of short texts.
+const LOADING: u32 = 12;
+
 /// Everything that judging reads.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
@@ -107,7 +110,7 @@ impl Program {
         verdict: &dyn Fn(&Predicate, EventType) -> Option<bool>,
     ) -> Self {
         let mut program = Self { slots: parts.slots, ..Self::default() };
-        let mut layout = Layout { placed: FxHashMap::default(), costs: Vec::new() };
+        let mut layout = Layout::new(&parts.predicates);
         for &event_type in EventType::ALL {
             let predicates = &parts.predicates;
             let known = |id: PredicateId| {
@@ -239,9 +242,30 @@ struct Layout {
     placed: FxHashMap<NodeId, u32>,
     /// Cost of each placed node.
     costs: Vec<u32>,
+    /// How many predicates are about each field.
+    uses: FxHashMap<Slot, u32>,
 }
 
 impl Layout {
+    fn new(predicates: &[Predicate]) -> Self {
+        let mut uses = FxHashMap::default();
+        for predicate in predicates {
+            if let Extract::Field(slot) = predicate.left {
+                *uses.entry(slot).or_default() += 1;
+            }
+        }
+        Self { placed: FxHashMap::default(), costs: Vec::new(), uses }
+    }
+
+    /// What a predicate costs beside others: a field that many ask for is there already.
+    fn cost_of(&self, predicate: &Predicate) -> u32 {
+        let loading = match &predicate.left {
+            Extract::Field(slot) => LOADING / self.uses.get(slot).copied().unwrap_or(1).max(1),
+            Extract::Transformed(_) => LOADING,
+        };
+        predicate.cost() + loading
+    }
+
     fn place(
         &mut self,
         program: &mut Program,
@@ -255,7 +279,8 @@ impl Layout {
         let (node, cost) = match graph.node(id) {
             Node::Constant(holds) => (FlatNode::Constant(*holds), 0),
             Node::Predicate(predicate) => {
-                let cost = predicates.get(predicate.0 as usize).map_or(1, Predicate::cost);
+                let cost = predicates.get(predicate.0 as usize);
+                let cost = cost.map_or(1, |predicate| self.cost_of(predicate));
                 (FlatNode::Predicate(*predicate), cost)
             }
             Node::Not(inner) => {
