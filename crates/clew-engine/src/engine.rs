@@ -175,7 +175,7 @@ impl Engine {
         let is_link = link.is_some();
         if is_link || !is_told && self.matches.iter().any(|index| self.rules.is_correlated(*index))
         {
-            self.witnesses.keep(evidence::kept(event));
+            self.witnesses.keep(event);
         }
         self.link(event, link, output);
     }
