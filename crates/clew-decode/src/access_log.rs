@@ -29,7 +29,9 @@ use clew_event::http::{HttpEvent, HttpResponse, HttpSource};
 use clew_event::socket::Endpoints;
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, TimestampNs};
 
-use crate::api_log::{COMPLAINTS_MAX, Decoded, Source, complaint, foreign_id, is_packed};
+use crate::api_log::{
+    COMPLAINTS_MAX, Decoded, Log, Source, Waiting, complaint, foreign_id, is_packed,
+};
 use crate::http::{Settings, Words};
 
 pub(crate) use line::{Line, version};
@@ -199,6 +201,25 @@ pub(crate) fn event(words: &Words, id: EventId, before: TimestampNs, told: &Line
         event_type: EventType::HttpResponse,
         actor: None,
         kind: EventKind::Http(Box::new(http)),
+    }
+}
+
+impl<R: Read> Log for Lines<R> {
+    type Record = Box<Event>;
+
+    fn read(&mut self) -> Option<Result<Waiting<Box<Event>>, Complaint>> {
+        let waiting = |event: Event| {
+            let bytes = match &event.kind {
+                EventKind::Http(http) => http.bytes(),
+                _ => 0,
+            };
+            Waiting { time: event.time, bytes, record: Box::new(event) }
+        };
+        Some(self.next()?.map(waiting))
+    }
+
+    fn event(&mut self, record: Box<Event>) -> Event {
+        *record
     }
 }
 

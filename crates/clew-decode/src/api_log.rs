@@ -33,14 +33,14 @@ mod words;
 use std::io::{self, Read};
 
 use clew_event::control_plane::{ApiCall, ApiSource, Claim};
-use clew_event::json::{Json, Kind, Value};
+use clew_event::json::{Json, JsonIndex, Kind, Value};
 use clew_event::{Complaint, Event, EventId, EventKind, EventType, Text, TimestampNs};
 
 pub(crate) use moment::{MONTHS, moment};
 use words::Words;
 
-pub use file::{COMPLAINTS_MAX, WRAPPERS_MAX};
-pub use order::{Ordered, WAITING_BYTES_MAX, WAITING_MAX};
+pub use file::{COMPLAINTS_MAX, Record, WRAPPERS_MAX};
+pub use order::{Log, Ordered, WAITING_BYTES_MAX, WAITING_MAX, Waiting};
 pub(crate) use packed::base64;
 pub use source::ZSTD_WINDOW_LOG_MAX;
 pub(crate) use source::{Source, is_packed};
@@ -131,21 +131,14 @@ fn told(source: ApiSource, record: &Json<'_>, words: &mut Words) -> Told {
     }
 }
 
-/// The event of a record, and the version of its form where that is unknown. A record that tells
-/// no time happened at `before`.
-fn event(
-    source: ApiSource,
-    record: Json<'_>,
-    before: TimestampNs,
-    words: &mut Words,
-) -> (Event, Option<Text>) {
-    let Told { call, time, id, unknown_version } = told(source, &record, words);
-    let text = record.text();
-    let time = time.unwrap_or(before);
-    let call = ApiCall { source, record: text.into(), index: record.into_index(), ..call };
-    let call = Box::new(call);
-    let event = Event {
-        id: event_id(source, if id.is_empty() { text } else { &id }),
+/// The event of a record, which happened at `time`.
+fn event(source: ApiSource, told: Told, time: TimestampNs, record: (Text, JsonIndex)) -> Event {
+    let Told { call, id, .. } = told;
+    let (record, index) = record;
+    let id = event_id(source, if id.is_empty() { record.as_bytes() } else { &id });
+    let call = Box::new(ApiCall { source, record, index, ..call });
+    Event {
+        id,
         time,
         arrived: time,
         event_type: EventType::PluginEvent,
@@ -159,8 +152,7 @@ fn event(
             | ApiSource::AzureActivity
             | ApiSource::EntraSignIn => EventKind::CloudApi(call),
         },
-    };
-    (event, unknown_version)
+    }
 }
 
 /// The same record has the same id wherever it is read.

@@ -7,9 +7,9 @@
 mod identity;
 mod minted;
 
-use clew_event::Text;
 use clew_event::control_plane::{ApiCall, Claim};
 use clew_event::json::{Json, Value};
+use clew_event::{Text, TimestampNs};
 
 use super::address::address;
 use super::words::Words;
@@ -32,11 +32,20 @@ const TARGETS: [&str; 12] = [
     "keyId",
 ];
 
+/// When a record says that it happened, and the version of its form where that is unknown: all
+/// that has to be known before its turn comes.
+pub(super) fn glance(record: &Json<'_>) -> (Option<TimestampNs>, Option<Text>) {
+    // Both stand near the start.
+    let [version, time] = ["eventVersion", "eventTime"].map(|name| record.at(&[name]));
+    let version = text_of(version.filter(|it| !it.as_text().starts_with(b"1.")));
+    (moment_of(time), (!version.is_empty()).then_some(version))
+}
+
 pub(super) fn told(record: &Json<'_>, words: &mut Words) -> Told {
     #[rustfmt::skip]
-    let [version, caller, time, source, name, region, place, agent, error, failure, request,
+    let [caller, source, name, region, place, agent, error, failure, request,
         response, id, resources, account, shared, insight] = record.root().pick([
-        "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion",
+        "userIdentity", "eventSource", "eventName", "awsRegion",
         "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestParameters",
         "responseElements", "eventID", "resources", "recipientAccountId", "sharedEventID",
         "insightDetails",
@@ -66,14 +75,8 @@ pub(super) fn told(record: &Json<'_>, words: &mut Words) -> Told {
         claims,
         ..ApiCall::default()
     };
-    let version = words.text_of(version);
-    let is_known = version.is_empty() || version.as_bytes().starts_with(b"1.");
-    Told {
-        call,
-        time: moment_of(time),
-        id: id.and_then(Value::string).unwrap_or_default().into_owned(),
-        unknown_version: (!is_known).then_some(version),
-    }
+    let id = id.and_then(Value::string).unwrap_or_default().into_owned();
+    Told { call, id, ..Told::default() }
 }
 
 /// What a call asked for and was answered.

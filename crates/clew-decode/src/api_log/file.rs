@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use clew_event::control_plane::ApiSource;
-use clew_event::json::{Json, Kind, Value, unescaped};
-use clew_event::{Complaint, Event, TimestampNs};
+use clew_event::json::{Json, JsonIndex, Kind, Value, unescaped};
+use clew_event::{Complaint, Event, Text, TimestampNs};
 
 use super::markers::{self, Markers};
 use super::packed::unpacked;
 use super::scan::{member_start, skip_gaps, value_end};
 use super::words::Words;
-use super::{complaint, event};
+use super::{cloudtrail, complaint, event, told};
 
 /// Most wrappers that are opened around a record: an array of batches of messages, whose texts
 /// are records, takes five.
@@ -49,8 +49,33 @@ const CONTROL: &[u8] = b"CWL CONTROL MESSAGE";
 /// What was found in a log.
 #[derive(Debug)]
 pub(super) enum Found {
-    Event(Box<Event>),
+    Record(Record),
     Complaint(Complaint),
+}
+
+/// A record of a log, which may wait before it becomes an event.
+#[derive(Debug)]
+pub struct Record {
+    pub(super) time: TimestampNs,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// It is one.
+    Event(Box<Event>),
+    /// A record of CloudTrail: less than half of what its event takes, and these wait by the
+    /// ten thousands.
+    Cloudtrail(Text, JsonIndex),
+}
+
+impl Record {
+    pub(super) fn bytes(&self) -> usize {
+        match &self.form {
+            Form::Event(event) => event.api_call().map_or(0, |call| call.record.as_bytes().len()),
+            Form::Cloudtrail(text, _) => text.as_bytes().len(),
+        }
+    }
 }
 
 /// What is known of the log so far, and what was found and not yet given.
@@ -164,14 +189,38 @@ impl File {
     }
 
     fn record(&mut self, source: ApiSource, record: Json<'_>) {
-        let (event, unknown_version) = event(source, record, self.last_time, &mut self.words);
-        self.last_time = event.time;
-        self.found.push_back(Found::Event(Box::new(event)));
+        let text = Text::from(record.text());
+        let (time, form, unknown_version) = if source == ApiSource::Cloudtrail {
+            let (time, unknown_version) = cloudtrail::glance(&record);
+            let time = time.unwrap_or(self.last_time);
+            (time, Form::Cloudtrail(text, record.into_index()), unknown_version)
+        } else {
+            let mut told = told(source, &record, &mut self.words);
+            let time = told.time.unwrap_or(self.last_time);
+            let unknown_version = told.unknown_version.take();
+            let event = event(source, told, time, (text, record.into_index()));
+            (time, Form::Event(Box::new(event)), unknown_version)
+        };
+        self.last_time = time;
+        self.found.push_back(Found::Record(Record { time, form }));
         self.records += 1;
         if let Some(version) = unknown_version {
             let message =
                 format!("version `{version}` is not known: it was read as the last one that is");
             self.say("json-unknown-version", message);
+        }
+    }
+
+    /// What a record that was found is the record of.
+    pub(super) fn event(&mut self, Record { time, form }: Record) -> Event {
+        const LOG: ApiSource = ApiSource::Cloudtrail;
+        match form {
+            Form::Event(event) => *event,
+            Form::Cloudtrail(text, index) => {
+                let json = Json::with_index(text.as_bytes(), &index);
+                let told = json.map(|json| told(LOG, &json, &mut self.words)).unwrap_or_default();
+                event(LOG, told, time, (text, index))
+            }
         }
     }
 

@@ -7,72 +7,99 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
 
-use clew_event::{Complaint, Event, EventKind, TimestampNs};
+use clew_event::{Complaint, Event, TimestampNs};
 
 /// Most events that wait for earlier ones.
 pub const WAITING_MAX: usize = 65_536;
 /// Most bytes of their records.
 pub const WAITING_BYTES_MAX: usize = 64 << 20;
 
-/// Events in order of time; those of one moment in the order in which they came.
+/// A log whose records can wait for earlier ones.
+pub trait Log {
+    /// What waits: what becomes an event, in as little room as may be.
+    type Record;
+
+    /// The next record, or what could not be read; `None` at the end.
+    fn read(&mut self) -> Option<Result<Waiting<Self::Record>, Complaint>>;
+
+    /// What a record tells.
+    fn event(&mut self, record: Self::Record) -> Event;
+}
+
+/// A record that waits.
 #[derive(Debug)]
-pub struct Ordered<I> {
-    events: I,
+pub struct Waiting<T> {
+    /// When it happened.
+    pub time: TimestampNs,
+    /// How many bytes it takes.
+    pub bytes: usize,
+    /// What becomes an event.
+    pub record: T,
+}
+
+/// Events in order of time; those of one moment in the order in which they came.
+pub struct Ordered<L: Log> {
+    log: L,
     /// Those that came behind all earlier ones, as nearly all do.
-    on_time: VecDeque<Waiting>,
-    late: BinaryHeap<Reverse<Waiting>>,
+    on_time: VecDeque<Turn<L::Record>>,
+    late: BinaryHeap<Reverse<Turn<L::Record>>>,
     waiting_bytes: usize,
     came: u64,
     is_over: bool,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    time: TimestampNs,
-    came: u64,
-    event: Box<Event>,
-}
-
-impl Waiting {
-    fn key(&self) -> (TimestampNs, u64) {
-        (self.time, self.came)
+impl<L: Log> fmt::Debug for Ordered<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ordered({} wait)", self.held_count())
     }
 }
 
-impl PartialEq for Waiting {
+struct Turn<T> {
+    came: u64,
+    waiting: Waiting<T>,
+}
+
+impl<T> Turn<T> {
+    fn key(&self) -> (TimestampNs, u64) {
+        (self.waiting.time, self.came)
+    }
+}
+
+impl<T> PartialEq for Turn<T> {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
 
-impl Eq for Waiting {}
+impl<T> Eq for Turn<T> {}
 
-impl PartialOrd for Waiting {
+impl<T> PartialOrd for Turn<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
+impl<T> Ord for Turn<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key().cmp(&other.key())
     }
 }
 
-impl<I> Ordered<I> {
-    /// Puts `events` into order.
-    pub fn new(events: I) -> Self {
+impl<L: Log> Ordered<L> {
+    /// Puts the events of `log` into order.
+    pub fn new(log: L) -> Self {
         let (on_time, late) = (VecDeque::new(), BinaryHeap::new());
-        Self { events, on_time, late, waiting_bytes: 0, came: 0, is_over: false }
+        Self { log, on_time, late, waiting_bytes: 0, came: 0, is_over: false }
     }
 
-    fn push(&mut self, event: Event) {
-        self.waiting_bytes += bytes(&event);
+    fn push(&mut self, waiting: Waiting<L::Record>) {
+        self.waiting_bytes += waiting.bytes;
         self.came += 1;
-        let new = Waiting { time: event.time, came: self.came, event: Box::new(event) };
+        let new = Turn { came: self.came, waiting };
         match self.on_time.back() {
-            Some(last) if new.time < last.time => self.late.push(Reverse(new)),
+            Some(last) if new.waiting.time < last.waiting.time => self.late.push(Reverse(new)),
             Some(_) | None => self.on_time.push_back(new),
         }
     }
@@ -86,9 +113,9 @@ impl<I> Ordered<I> {
             true => self.late.pop().map(|Reverse(late)| late),
             false => self.on_time.pop_front(),
         };
-        let event = first?.event;
-        self.waiting_bytes -= bytes(&event);
-        Some(*event)
+        let Waiting { bytes, record, .. } = first?.waiting;
+        self.waiting_bytes -= bytes;
+        Some(self.log.event(record))
     }
 
     fn held_count(&self) -> usize {
@@ -97,20 +124,13 @@ impl<I> Ordered<I> {
 }
 
 #[cfg(test)]
-impl<I> Ordered<I> {
+impl<L: Log> Ordered<L> {
     pub(super) fn waiting_count(&self) -> usize {
         self.held_count()
     }
 }
 
-fn bytes(event: &Event) -> usize {
-    match &event.kind {
-        EventKind::Http(http) => http.bytes(),
-        _ => event.api_call().map_or(0, |call| call.record.as_bytes().len()),
-    }
-}
-
-impl<I: Iterator<Item = Result<Event, Complaint>>> Iterator for Ordered<I> {
+impl<L: Log> Iterator for Ordered<L> {
     type Item = Result<Event, Complaint>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -118,8 +138,8 @@ impl<I: Iterator<Item = Result<Event, Complaint>>> Iterator for Ordered<I> {
             && self.held_count() < WAITING_MAX
             && self.waiting_bytes < WAITING_BYTES_MAX
         {
-            match self.events.next() {
-                Some(Ok(event)) => self.push(event),
+            match self.log.read() {
+                Some(Ok(waiting)) => self.push(waiting),
                 Some(Err(complaint)) => return Some(Err(complaint)),
                 None => self.is_over = true,
             }

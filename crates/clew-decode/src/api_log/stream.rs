@@ -12,7 +12,8 @@ use std::mem;
 use clew_event::json::{JSON_BYTES_MAX, Json};
 use clew_event::{Complaint, Event};
 
-use super::file::{File, Found, is_wrapper_start};
+use super::file::{File, Found, Record, is_wrapper_start};
+use super::order::{Log, Waiting};
 use super::scan::{self, Skipper, skip_gaps};
 use super::source::Source;
 
@@ -241,17 +242,33 @@ fn line_start(rest: &[u8], byte: usize) -> Option<usize> {
     matches!(first, Some(b'{' | b'[')).then_some(start)
 }
 
-impl<R: Read> Iterator for Records<R> {
-    type Item = Result<Event, Complaint>;
+impl<R: Read> Log for Records<R> {
+    type Record = Record;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn read(&mut self) -> Option<Result<Waiting<Record>, Complaint>> {
         loop {
             match self.file.next() {
-                Some(Found::Event(event)) => return Some(Ok(*event)),
+                Some(Found::Record(record)) => {
+                    let (time, bytes) = (record.time, record.bytes());
+                    return Some(Ok(Waiting { time, bytes, record }));
+                }
                 Some(Found::Complaint(complaint)) => return Some(Err(complaint)),
                 None if matches!(self.place, Place::End) => return None,
                 None => self.advance(),
             }
         }
+    }
+
+    fn event(&mut self, record: Record) -> Event {
+        self.file.event(record)
+    }
+}
+
+impl<R: Read> Iterator for Records<R> {
+    type Item = Result<Event, Complaint>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = self.read()?;
+        Some(found.map(|waiting| self.event(waiting.record)))
     }
 }
