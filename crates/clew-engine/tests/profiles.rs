@@ -1,4 +1,5 @@
 //! What a profile finds goes the way of what a rule finds; and what a rule finds is not learned.
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use clew_engine::{Engine, Output, Profiling, Settings};
 use clew_event::Text;
