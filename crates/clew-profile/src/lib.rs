@@ -2,7 +2,7 @@
 //! behavior is new.
 //!
 //! Reading order: [`class`] and [`item`] (what is learned), [`behavior`] and `peer` (what an event
-//! says), [`scene`] and [`unit`] (whose it is, and when), [`record`] and `items` (counts), `shape`
+//! says), [`scene`] and [`mod@unit`] (whose it is, and when), [`record`] and `items` (counts), `shape`
 //! and `tree` (which parts are holes), [`estimate`] and [`learning`] (when it is learned),
 //! [`prior`] and [`judge`] (how strange a new item is), [`profile`], [`workload`] (releases),
 //! [`profiles`] (all of it), [`waivers`], [`portable`], [`export`].
