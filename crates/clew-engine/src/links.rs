@@ -1,6 +1,8 @@
 //! What ties findings together and is no finding: a credential that was handed out, an identity
 //! that a call made, a process that a call started.
 
+use std::time::Duration;
+
 use clew_context::View;
 use clew_context::context::Context;
 use clew_context::identity::StartedBy;
@@ -58,7 +60,9 @@ pub(crate) fn of_start(started: &StartedBy, hostname: &str, context: &Context) -
     let output = format!("A call to the cluster's API started {name}");
     let events = vec![started.event, started.asked];
     let hostname = hostname.to_owned();
-    link((STARTED, output), (started.event, started.time), events, subject, hostname)
+    // Before whatever is found of the process at the same moment: that is of the call.
+    let time = started.time.before(Duration::from_nanos(1));
+    link((STARTED, output), (started.event, time), events, subject, hostname)
 }
 
 fn listed(made: &[Entity]) -> String {

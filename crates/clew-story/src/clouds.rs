@@ -137,3 +137,50 @@ fn a_key_that_sleeps_for_a_month_still_belongs_to_the_story_that_planted_it() {
     assert_eq!(stories.len(), 1);
     assert_eq!(stories[0].steps.last().map(|step| step.time), Some(crate::sample::at_ms(month_ms)));
 }
+
+#[test]
+fn quiet_calls_with_the_same_credential_make_the_story_whole_and_no_likelier() {
+    let quiet = |action: &str, ms| {
+        let sample = call("looked at", action, "AKIA9", ms).priority(Priority::Informational);
+        Told::Finding(sample.finding())
+    };
+    let loud = || {
+        let silenced = call("log silenced", "StopLogging", "AKIA9", 300_000);
+        Told::Finding(silenced.priority(Priority::Critical).finding())
+    };
+    let alone = stories(&[loud()]);
+    let all = [quiet("GetCallerIdentity", 0), quiet("ListUsers", 60_000), loud()];
+    let whole = stories(&all);
+    let [story] = whole.as_slice() else { panic!("{} stories", whole.len()) };
+    assert_eq!(rules(story), ["looked at", "looked at", "log silenced"]);
+    assert_eq!(story.root.finding, story.steps[0].finding);
+    assert!((story.likelihood_bits - alone[0].likelihood_bits).abs() < 1e-9, "{story:#?}");
+    assert_eq!(stories(&all[..2]).len(), 0);
+    let busy = (0..40).map(|n| quiet(&format!("List{n}"), n * 1_000));
+    let stories = stories(&busy.chain([loud()]).collect::<Vec<_>>());
+    assert_eq!(rules(&stories[0]), ["log silenced"]);
+}
+
+#[test]
+fn a_credential_handed_to_several_requests_was_taken_by_whoever_asked_from_the_same_address() {
+    let fetch = |number, client: &str, ms| {
+        let sample = Sample::new("handed out", 1).lineage(&app()).at(ms).request(number, 1.0);
+        Told::Link(sample.client(client).makes("ASIA1").link().finding())
+    };
+    let ssrf = |number, client: &str, ms| {
+        let sample = Sample::new("ssrf", 1).lineage(&app()).at(ms).request(number, 1.0);
+        Told::Finding(sample.client(client).priority(Priority::Critical).finding())
+    };
+    let told = [
+        ssrf(1, THIEF, 10),
+        fetch(1, THIEF, 11),
+        ssrf(2, "203.0.113.7", 20),
+        fetch(2, "203.0.113.7", 21),
+        Told::Finding(call("moved", "GetCallerIdentity", "ASIA1", 60_000).outside(APP).finding()),
+    ];
+    let stories = stories(&told);
+    let [first, second] = stories.as_slice() else { panic!("{} stories", stories.len()) };
+    let own = if rules(first).contains(&"moved") { first } else { second };
+    assert_eq!(rules(own), ["ssrf", "handed out", "moved"]);
+    assert!(own.root.sentence.contains(THIEF), "{}", own.root.sentence);
+}

@@ -12,7 +12,7 @@ use clew_event::story::EdgeClass;
 use clew_event::{Finding, FindingId};
 use serde::{Deserialize, Serialize};
 
-use crate::key::Key;
+use crate::key::{Key, caller_address};
 use crate::known::Known;
 use crate::tie::{Ancestor, CAUSAL_BITS, Tie, Via, by_request, is_about_start};
 use crate::trail::{Handle, Moment, Trail, Visit};
@@ -232,10 +232,12 @@ impl Forest {
 
     /// What handed out the identity that this one acts with. A call makes an identity once. A
     /// metadata service hands the same credential to all that ask: who uses it outside has it from
-    /// whoever asked because of a finding, and who uses it inside may have it from anybody.
+    /// whoever asked because of a finding, and who uses it inside may have it from anybody. Of
+    /// several, the one that was asked from the same address is the likeliest.
     fn maker_of(&self, finding: &Finding) -> Option<Tie> {
         let until = (finding.time.after(SKEW), FindingId(u128::MAX));
         let call = finding.subject.call.as_ref()?;
+        let address = caller_address(finding);
         Key::acts_with(finding).find_map(|key| {
             let makers = self
                 .trails
@@ -245,7 +247,9 @@ impl Forest {
             let ranked = makers.filter_map(|visit| {
                 let node = self.nodes.get(&visit.node)?;
                 let is_call = node.finding.subject.call.is_some();
-                let rank = (is_call, node.parent.is_some());
+                let is_same_address =
+                    address.is_some_and(|address| caller_address(&node.finding) == Some(address));
+                let rank = (is_call, is_same_address, node.parent.is_some());
                 (is_call || call.is_outside).then_some((rank, visit.at, visit.node))
             });
             let (_, _, to) = ranked.max()?;
@@ -369,10 +373,13 @@ impl Forest {
         self.climb(handle, |tie| tie.via.is_lineage())
     }
 
-    /// Where what this finding is of began: followed back by causes, and by what is very likely
-    /// none of chance. What merely came before, in the same place, is told and is not the root.
+    /// Where what this finding is of began: followed back by causes, by who acted, and by what is
+    /// very likely none of chance. What merely came before, in the same place, is told and is not
+    /// the root.
     pub(crate) fn origin(&self, handle: Handle) -> Handle {
-        self.climb(handle, |tie| tie.class == EdgeClass::C || ROOT_BITS < tie.bits)
+        self.climb(handle, |tie| {
+            tie.class == EdgeClass::C || tie.via.is_actor() || ROOT_BITS < tie.bits
+        })
     }
 
     /// The first finding of the whole tree of lines.

@@ -37,7 +37,7 @@ pub(crate) enum KeyKind {
     Thief = 11,
     /// A credential of whoever calls an API: lines that called with it.
     Credential = 12,
-    /// An address that calls an API came from.
+    /// An address that asked: of an API, or of an application.
     Caller = 13,
 }
 
@@ -114,14 +114,16 @@ impl Key {
         is_known.then(|| Self::of(KeyKind::Thief, &parts))
     }
 
+    /// The credential that it called with. A workload's is one thing inside it, and another in
+    /// the hands of whoever took it.
     pub(crate) fn credential(finding: &Finding) -> Option<Self> {
-        let id = &finding.subject.call.as_ref()?.credential;
-        (!id.is_empty()).then(|| Self::of(KeyKind::Credential, &[id.as_bytes()]))
+        let call = finding.subject.call.as_ref().filter(|call| !call.credential.is_empty())?;
+        let parts = [call.credential.as_bytes(), &[u8::from(call.is_outside)]];
+        Some(Self::of(KeyKind::Credential, &parts))
     }
 
     pub(crate) fn caller(finding: &Finding) -> Option<Self> {
-        let address = &finding.subject.call.as_ref()?.address;
-        (!address.is_empty()).then(|| Self::of(KeyKind::Caller, &[address.as_bytes()]))
+        Some(Self::of(KeyKind::Caller, &[caller_address(finding)?.as_bytes()]))
     }
 
     /// The pod, or else the container, that something ran in or whose credential called.
@@ -169,6 +171,16 @@ impl Key {
         let exchange = request.map_or([0; 16], |request| request.exchange.0.to_le_bytes());
         Self::of(KeyKind::Minute, &[&actor, finding.rule.as_bytes(), &minute, &exchange])
     }
+}
+
+/// Where whoever acted is, as far as that is known: where a call came from, or the request that
+/// this is more likely of than not. Whoever attacks by one often goes on by the other.
+pub(crate) fn caller_address(finding: &Finding) -> Option<&Text> {
+    let subject = &finding.subject;
+    let call = subject.call.as_ref().map(|call| &call.address);
+    let request = subject.request.as_ref().filter(|request| 0.5 < request.probability);
+    let address = call.or_else(|| request.map(|request| &request.client));
+    address.filter(|address| !address.is_empty())
 }
 
 /// The address of an `address:port`, without the brackets of version 6.

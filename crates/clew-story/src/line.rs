@@ -1,8 +1,9 @@
 //! One line: findings that the process tree ties to one cause, summed up.
 //!
 //! A line with a seed may join another line with a seed over a value that both carry. A line of
-//! small findings only (an honest request's shell) never joins over a shared value, however close
-//! it lies: nothing but a cause makes it part of an attack.
+//! small findings only (an honest request's shell) never joins over a place, however close it
+//! lies. It joins over who acted: an attacker's quiet steps are the attacker's. They make the
+//! story whole, and no more likely.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +53,12 @@ impl Line {
 
     pub(crate) fn is_seeded(&self) -> bool {
         !self.seeds.is_empty()
+    }
+
+    /// The values by which it meets others now: without a seed, only those that name who acts.
+    pub(crate) fn open_keys(&self) -> impl Iterator<Item = (Key, Shared)> + '_ {
+        let is_open = |(_, value): &&(Key, Shared)| self.is_seeded() || value.is_actor();
+        self.keys.iter().filter(is_open).copied()
     }
 
     /// True where it has a seed of a rule that the other line has not. A line that only does

@@ -186,17 +186,15 @@ impl Lines {
         self.lines.insert(root, line);
     }
 
-    /// Makes a seeded line known at its values; gives the later lines there.
+    /// Makes a line known at its values; gives the later lines there.
     fn register(&mut self, root: Handle) -> BTreeSet<Handle> {
         let mut later = BTreeSet::new();
         let (Some(line), Some(node)) = (self.lines.get(&root), self.forest.node(root)) else {
             return later;
         };
-        if !line.is_seeded() {
-            return later;
-        }
         let at = node.at();
-        for (key, _) in line.keys.clone() {
+        let keys: Vec<_> = line.open_keys().collect();
+        for (key, _) in keys {
             let trail = self.forest.trail_mut(key);
             later.extend(trail.after(at).map(|visit| visit.node).take(Forest::KIN_MAX));
             if !trail.visits().iter().any(|visit| visit.node == root) {
@@ -209,11 +207,10 @@ impl Lines {
     /// Lines that share a value with this one and began after one of its findings, which may be the
     /// nearest to them.
     fn later_lines(&self, handle: Handle, root: Handle) -> BTreeSet<Handle> {
-        let line = self.lines.get(&root).filter(|line| line.is_seeded());
-        let (Some(line), Some(node)) = (line, self.forest.node(handle)) else {
+        let (Some(line), Some(node)) = (self.lines.get(&root), self.forest.node(handle)) else {
             return BTreeSet::new();
         };
-        let trails = line.keys.iter().filter_map(|(key, _)| self.forest.trail(*key));
+        let trails = line.open_keys().filter_map(|(key, _)| self.forest.trail(key));
         trails
             .flat_map(|trail| trail.after(node.at()).take(Forest::KIN_MAX))
             .map(|visit| visit.node)
@@ -228,7 +225,7 @@ impl Lines {
         leave: impl Fn(&mut Trail, Handle),
     ) -> BTreeSet<Handle> {
         let mut later = BTreeSet::new();
-        for &(key, _) in line.keys.iter().filter(|_| line.is_seeded()) {
+        for (key, _) in line.open_keys() {
             let trail = self.forest.trail_mut(key);
             let own = trail.visits().iter().find(|visit| visit.node == root).copied();
             let Some(own) = own else { continue };
@@ -298,11 +295,11 @@ impl Lines {
         best.map(|(_, tie)| tie)
     }
 
-    /// The earlier line with a seed that shares a value worth the most bits.
+    /// The earlier line that shares a value worth the most bits.
     fn shared_meeting(&self, root: Handle, by: Judgment) -> Option<Tie> {
-        let line = self.lines.get(&root).filter(|line| line.is_seeded())?;
+        let line = self.lines.get(&root)?;
         let mut best: Option<Tie> = None;
-        for &(key, value) in &line.keys {
+        for (key, value) in line.open_keys() {
             let Some(trail) = self.forest.trail(key) else { continue };
             for tie in self.meetings(root, value, trail, by) {
                 if best.as_ref().is_none_or(|best| best.bits < tie.bits) {
@@ -317,11 +314,16 @@ impl Lines {
     fn meetings(&self, root: Handle, value: Shared, trail: &Trail, by: Judgment) -> Vec<Tie> {
         let Some(node) = self.forest.node(root) else { return Vec::new() };
         let (at, now) = (node.at(), node.finding.time);
-        let before: f64 = trail.before(at).map(|visit| decay(visit.at.0, now)).sum();
-        let weight_all = before + trail.older_weight(now);
+        let is_seeded = |root| self.lines.get(&root).is_some_and(Line::is_seeded);
+        let sum = |counts: &dyn Fn(Handle) -> bool| -> f64 {
+            let visits = trail.before(at).filter(|visit| counts(visit.node));
+            visits.map(|visit| decay(visit.at.0, now)).sum::<f64>() + trail.older_weight(now)
+        };
+        // Two lines with seeds meet by chance as often as such lines come, all others as all do.
+        let (all, seeded) = (sum(&|_| true), sum(&is_seeded));
         let is_next = |other: &&Visit| {
             let (own, other) = (self.lines.get(&root), self.lines.get(&other.node));
-            own.zip(other).is_some_and(|(own, other)| own.goes_beyond(other))
+            own.zip(other).is_some_and(|(own, other)| value.is_actor() || own.goes_beyond(other))
         };
         let others = trail.before(at).filter(is_next).take(Self::CANDIDATES_MAX);
         let ties = others.filter_map(|other| {
@@ -333,12 +335,33 @@ impl Lines {
             let (last, to) = earlier.max()?;
             let apart = now.since(last.0);
             // Leave out the line itself: what it brought is no coincidence of its own.
-            let weight = (weight_all - decay(other.at.0, now)).max(0.0);
+            let are_seeded = is_seeded(root) && is_seeded(other.node);
+            let lines = if are_seeded { seeded } else { all };
+            let weight = (lines - decay(other.at.0, now)).max(0.0);
             let bits = price(value, apart.as_secs_f64(), weight);
             let via = Via::Shared { value, per_day: per_day(weight) };
             (apart <= by.settings.horizon).then_some(Tie { to, class: EdgeClass::I, bits, via })
         });
         ties.collect()
+    }
+
+    /// Those of a tree that speak for an attack: lines with a seed, and what is tied to others by
+    /// cause. What else quiet lines did makes a story whole, and no more likely.
+    pub(crate) fn evidence(&self, members: &[Handle]) -> BTreeSet<Handle> {
+        let mut speaking = BTreeSet::new();
+        for &member in members {
+            let root = self.forest.line_root(member);
+            let tie = self.forest.node(member).and_then(|node| node.parent.as_ref());
+            let meeting = tie.filter(|tie| !tie.via.is_lineage() && tie.class == EdgeClass::C);
+            if let Some(tie) = meeting {
+                speaking.extend([root, self.forest.line_root(tie.to)]);
+            }
+            if self.line(root).is_some_and(Line::is_seeded) {
+                speaking.insert(root);
+            }
+        }
+        let members = members.iter().copied();
+        members.filter(|&member| speaking.contains(&self.forest.line_root(member))).collect()
     }
 
     /// Marks all lines of a told tree as such, and as young as its latest finding.

@@ -26,8 +26,12 @@ pub(crate) fn served(by: ProcessKey) -> Event {
 }
 
 fn payload(exchange: u128, ms: u64) -> Finding {
+    payload_of("198.51.100.7", exchange, ms)
+}
+
+fn payload_of(client: &str, exchange: u128, ms: u64) -> Finding {
     let sample = Sample::new("command injection in a request", 1).lineage(&[app()]).at(ms);
-    sample.payload(exchange).finding()
+    sample.payload(exchange).client(client).finding()
 }
 
 /// A file that the server itself opened while it handled a request.
@@ -57,12 +61,12 @@ fn rules(story: &Story) -> Vec<&str> {
 }
 
 #[test]
-fn an_effect_makes_a_story_that_begins_with_its_request_and_holds_no_other() {
+fn an_effect_makes_a_story_that_begins_with_its_request_and_holds_none_of_others() {
     let findings = [
-        payload(101, 0),
+        payload_of("203.0.113.1", 101, 0),
         payload(102, 1),
         effect("password file read", 102, 1.0, 5),
-        payload(103, 6),
+        payload_of("203.0.113.2", 103, 6),
     ];
     let stories = told(&findings);
     let [story] = stories.as_slice() else { panic!("{stories:?}") };
@@ -79,6 +83,48 @@ fn an_effect_makes_a_story_that_begins_with_its_request_and_holds_no_other() {
          on node `n4`."
     );
     assert!(story.narrative.contains(&story.root.sentence));
+}
+
+#[test]
+fn requests_of_the_same_client_are_part_of_its_story_and_make_it_no_likelier() {
+    let alone = told(&[payload(102, 1), effect("password file read", 102, 1.0, 5)]);
+    let findings = [
+        payload(101, 0),
+        payload(102, 1),
+        effect("password file read", 102, 1.0, 5),
+        payload(103, 6_000),
+    ];
+    let stories = told(&findings);
+    let [story] = stories.as_slice() else { panic!("{stories:?}") };
+    assert_eq!(story.steps.len(), 4);
+    assert!((story.likelihood_bits - alone[0].likelihood_bits).abs() < 1e-9, "{story:#?}");
+    assert!(story.root.sentence.contains("host=101"), "{}", story.root.sentence);
+    let edge = story.steps[3].edge.as_ref().unwrap();
+    assert_eq!(edge.class, EdgeClass::I);
+    assert!(edge.sentence.starts_with("Both came from the same address"), "{}", edge.sentence);
+}
+
+#[test]
+fn an_address_that_many_share_ties_no_requests() {
+    let many = (0..100).map(|n| payload(200 + n, u64::try_from(n).unwrap()));
+    let effect = effect("password file read", 102, 1.0, 5_000);
+    let stories = told(&many.chain([effect]).collect::<Vec<_>>());
+    let [story] = stories.as_slice() else { panic!("{stories:?}") };
+    assert_eq!(rules(story), ["password file read"]);
+}
+
+#[test]
+fn whoever_asked_the_application_and_then_calls_an_api_is_one() {
+    let call =
+        Sample::new("administrator made", 1).call("AttachUserPolicy", "AKIA1", "198.51.100.7");
+    let findings = [effect("password file read", 7, 1.0, 5), call.at(60_000).finding()];
+    let stories = told(&findings);
+    let [story] = stories.as_slice() else { panic!("{stories:?}") };
+    assert_eq!(rules(story), ["password file read", "administrator made"]);
+    let unlikely = Sample::new("read", 1).request(9, 0.3).at(5).finding();
+    let call =
+        Sample::new("administrator made", 1).call("AttachUserPolicy", "AKIA1", "198.51.100.7");
+    assert_eq!(told(&[unlikely, call.at(60_000).finding()]), []);
 }
 
 #[test]

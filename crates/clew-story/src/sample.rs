@@ -131,6 +131,14 @@ impl Sample {
         self
     }
 
+    /// Of a request that this address sent.
+    pub(crate) fn client(mut self, address: &str) -> Self {
+        if let Some(request) = &mut self.0.subject.request {
+            request.client = address.into();
+        }
+        self
+    }
+
     /// Hands out a credential.
     pub(crate) fn makes(mut self, credential: &str) -> Self {
         let (kind, id) = (EntityKind::Credential, credential.to_owned());

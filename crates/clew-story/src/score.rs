@@ -48,16 +48,20 @@ impl Likelihood {
     }
 }
 
-/// Weighs a tree; `members` in any order.
-pub(crate) fn weigh(forest: &Forest, members: &[Handle]) -> Likelihood {
+/// Weighs what speaks for an attack in the tree of these `members`; both in any order.
+pub(crate) fn weigh(
+    forest: &Forest,
+    members: &[Handle],
+    evidence: &BTreeSet<Handle>,
+) -> Likelihood {
     let mut first_of_rule: BTreeMap<&str, (Moment, Handle)> = BTreeMap::new();
     let mut tactics: Vec<(Moment, Tactic)> = Vec::new();
     let mut tie_bits = 0.0;
-    for &member in members {
+    for &member in evidence {
         let Some(node) = forest.node(member) else { continue };
         let first = first_of_rule.entry(&node.finding.rule).or_insert((node.at(), member));
         *first = (*first).min((node.at(), member));
-        tie_bits += node.parent.as_ref().map_or(0.0, scored);
+        tie_bits += tie_bits_of(forest, member, evidence);
         let first = node.finding.techniques.iter().find_map(|id| technique(id));
         tactics.extend(first.map(|found| (node.at(), found.tactic)));
     }
@@ -67,6 +71,14 @@ pub(crate) fn weigh(forest: &Forest, members: &[Handle]) -> Likelihood {
     let finding_bits =
         first_of_rule.values().map(|&(_, first)| surprisal(forest, first, &story)).sum();
     Likelihood { finding_bits, tie_bits, order_bits: order::bits(&tactics) }
+}
+
+/// Bits of what ties a finding to others that speak for an attack, by way of some that do not.
+fn tie_bits_of(forest: &Forest, member: Handle, evidence: &BTreeSet<Handle>) -> f64 {
+    let tie_of = |member| forest.node(member).and_then(|node| node.parent.as_ref());
+    let mut above = std::iter::successors(tie_of(member), |tie| tie_of(tie.to));
+    let leads_to_evidence = above.any(|tie| evidence.contains(&tie.to));
+    tie_of(member).filter(|_| leads_to_evidence).map_or(0.0, scored)
 }
 
 fn scored(tie: &Tie) -> f64 {
@@ -129,7 +141,8 @@ mod tests {
     #[test]
     fn a_rule_that_fires_daily_surprises_less() {
         let mut forest = Forest::default();
-        let bits = |forest: &Forest, handle| weigh(forest, &[handle]).bits();
+        let bits =
+            |forest: &Forest, handle| weigh(forest, &[handle], &BTreeSet::from([handle])).bits();
         let first = forest.insert(Sample::new("a", 1).at(0).finding());
         assert!((bits(&forest, first) - 8.0).abs() < 1e-9);
         let mut last = first;
@@ -152,7 +165,7 @@ mod tests {
             add("recon", 3, "T1082"),
             add("shadow", 4, "T1003.008"),
         ];
-        let likelihood = weigh(&forest, &story);
+        let likelihood = weigh(&forest, &story, &BTreeSet::from(story));
         assert!((likelihood.finding_bits - 24.0).abs() < 1e-9);
         assert!((likelihood.order_bits - 1.8).abs() < 1e-9);
     }

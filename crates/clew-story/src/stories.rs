@@ -318,7 +318,8 @@ impl Stories {
     /// Tells a tree, if it is a story.
     fn tell(&mut self, top: Handle, revisions: &mut Vec<Story>) {
         let members = self.lines.forest.tree(top);
-        let likelihood = score::weigh(&self.lines.forest, &members);
+        let evidence = self.lines.evidence(&members);
+        let likelihood = score::weigh(&self.lines.forest, &members, &evidence);
         let number = self.by_top.get(&top).copied();
         let bits_needed = self.looks.bits_needed(self.now, &self.settings);
         let is_story = self.has_seed(&members) && bits_needed <= likelihood.bits();

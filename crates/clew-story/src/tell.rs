@@ -390,7 +390,7 @@ fn shared_sentence(node: &Node, earlier: &Node, value: Shared, per_day: f64) -> 
         }
         Shared::Program => "Both lines ran the same dropped program".to_owned(),
         Shared::Credential => "Both called with the same credential".to_owned(),
-        Shared::Caller => "Both called from the same address".to_owned(),
+        Shared::Caller => "Both came from the same address".to_owned(),
     };
     format!(
         "{what}, {apart:.1} s apart; unrelated findings of such weight meet there {per_day} times a day."

@@ -58,7 +58,7 @@ pub(crate) enum Shared {
     Program,
     /// The credential both called an API with.
     Credential,
-    /// The address both called an API from.
+    /// The address from which both called an API or asked an application.
     Caller,
 }
 
@@ -82,6 +82,11 @@ impl Via {
         }
     }
 
+    /// True for a value that names who acts.
+    pub(crate) const fn is_actor(&self) -> bool {
+        matches!(self, Self::Shared { value, .. } if value.is_actor())
+    }
+
     /// True within one line of causes; false between two lines.
     pub(crate) const fn is_lineage(&self) -> bool {
         match self {
@@ -96,6 +101,15 @@ impl Via {
 }
 
 impl Shared {
+    /// True for what names who acts, and not where: whoever does the same again goes on, where
+    /// the same place over and over is a job or a health check.
+    pub(crate) const fn is_actor(self) -> bool {
+        match self {
+            Self::Credential | Self::Caller => true,
+            Self::Container | Self::Peer | Self::Program => false,
+        }
+    }
+
     /// Seconds over which steps of one attack that share this follow one another: e-folding time.
     /// First guesses; the story benchmark will fit them.
     const fn span_seconds(self) -> f64 {

@@ -17,9 +17,15 @@ pub(crate) fn of(exchange: EventId, request: &HttpRequest, probability: f64) -> 
         method: request.method.clone(),
         host: request.host.clone(),
         target: target(request),
-        client: request.client.map_or_else(Text::default, |client| client.to_string().into()),
+        client: client(request),
         probability,
     }
+}
+
+/// The same text for an address whatever family the socket is of, as calls to an API name it.
+fn client(request: &HttpRequest) -> Text {
+    let address = request.client.map(|client| client.to_canonical().to_string());
+    address.map_or_else(Text::default, Text::from)
 }
 
 fn target(request: &HttpRequest) -> Text {
@@ -51,6 +57,18 @@ mod tests {
         assert_eq!(told("/a", ""), "/a");
         assert_eq!(told("/a", "f=../../etc/passwd&x"), "/a?f=../../etc/passwd&x");
         assert_eq!(told("/a", "API_Key=1&u=2"), "/a?API_Key=*&u=2");
+    }
+
+    #[test]
+    fn a_client_has_one_name_whatever_family_the_socket_is_of() {
+        let told = |address: &str| {
+            let address = address.parse().ok();
+            client(&HttpRequest { client: address, ..HttpRequest::default() }).to_string()
+        };
+        assert_eq!(told("::ffff:198.51.100.7"), "198.51.100.7");
+        assert_eq!(told("198.51.100.7"), "198.51.100.7");
+        assert_eq!(told("2001:db8::7"), "2001:db8::7");
+        assert_eq!(told(""), "");
     }
 
     #[test]
