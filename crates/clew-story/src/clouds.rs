@@ -184,3 +184,27 @@ fn a_credential_handed_to_several_requests_was_taken_by_whoever_asked_from_the_s
     assert_eq!(rules(own), ["ssrf", "handed out", "moved"]);
     assert!(own.root.sentence.contains(THIEF), "{}", own.root.sentence);
 }
+
+#[test]
+fn two_thieves_of_one_credential_are_two_stories() {
+    let outside = |rule: &str, action, address: &str, ms| {
+        let sample = Sample::new(rule, 1).call(action, "ASIA1", address).at(ms).outside(APP);
+        Told::Finding(sample.priority(Priority::Critical).finding())
+    };
+    let first = outside("moved", "GetCallerIdentity", THIEF, 0);
+    let both = |address| [first.clone(), outside("user made", "CreateUser", address, 600_000)];
+    assert_eq!(stories(&both(THIEF)).len(), 1);
+    assert_eq!(stories(&both("203.0.113.7")).len(), 2);
+}
+
+#[test]
+fn where_a_workload_calls_from_does_not_say_who_made_it() {
+    let call = |workload: &str| {
+        let sample = call("user made", "CreateUser", "ASIA1", 0).outside(workload);
+        let mut finding = sample.finding();
+        finding.subject.call.as_mut().unwrap().is_outside = false;
+        crate::key::caller_address(&finding).cloned()
+    };
+    assert_eq!(call(""), Some(THIEF.into()));
+    assert_eq!(call(APP), None);
+}

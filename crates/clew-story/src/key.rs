@@ -114,12 +114,12 @@ impl Key {
         is_known.then(|| Self::of(KeyKind::Thief, &parts))
     }
 
-    /// The credential that it called with. A workload's is one thing inside it, and another in
-    /// the hands of whoever took it.
+    /// The credential that it called with, unless it was taken from a workload: that is many
+    /// thieves', each of whom [`Self::thief`] names, and what handed it out leads back.
     pub(crate) fn credential(finding: &Finding) -> Option<Self> {
-        let call = finding.subject.call.as_ref().filter(|call| !call.credential.is_empty())?;
-        let parts = [call.credential.as_bytes(), &[u8::from(call.is_outside)]];
-        Some(Self::of(KeyKind::Credential, &parts))
+        let call = finding.subject.call.as_ref().filter(|call| !call.is_outside)?;
+        let id = &call.credential;
+        (!id.is_empty()).then(|| Self::of(KeyKind::Credential, &[id.as_bytes()]))
     }
 
     pub(crate) fn caller(finding: &Finding) -> Option<Self> {
@@ -174,12 +174,16 @@ impl Key {
 }
 
 /// Where whoever acted is, as far as that is known: where a call came from, or the request that
-/// this is more likely of than not. Whoever attacks by one often goes on by the other.
+/// this is more likely of than not. Whoever attacks by one often goes on by the other. A workload
+/// that calls from where it is acts for whoever made it.
 pub(crate) fn caller_address(finding: &Finding) -> Option<&Text> {
     let subject = &finding.subject;
-    let call = subject.call.as_ref().map(|call| &call.address);
     let request = subject.request.as_ref().filter(|request| 0.5 < request.probability);
-    let address = call.or_else(|| request.map(|request| &request.client));
+    let address = match &subject.call {
+        Some(call) if call.workload.is_empty() || call.is_outside => Some(&call.address),
+        Some(_) => None,
+        None => request.map(|request| &request.client),
+    };
     address.filter(|address| !address.is_empty())
 }
 

@@ -61,6 +61,16 @@ impl Line {
         self.keys.iter().filter(is_open).copied()
     }
 
+    /// True where both know who acted, and it was never the same.
+    pub(crate) fn is_of_others(&self, other: &Self) -> bool {
+        let callers = |line: &Self| -> BTreeSet<Key> {
+            let keys = line.keys.iter().filter(|(_, value)| *value == Shared::Caller);
+            keys.map(|(key, _)| *key).collect()
+        };
+        let (own, other) = (callers(self), callers(other));
+        !own.is_empty() && !other.is_empty() && own.is_disjoint(&other)
+    }
+
     /// True where it has a seed of a rule that the other line has not. A line that only does
     /// again what another did is a recurrence (a health check, a nightly job), not its next step.
     pub(crate) fn goes_beyond(&self, other: &Self) -> bool {

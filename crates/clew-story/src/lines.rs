@@ -15,7 +15,7 @@ use crate::forest::Forest;
 use crate::known::Known;
 use crate::line::{Ages, Line, Rank};
 use crate::settings::Settings;
-use crate::tie::{CAUSAL_BITS, Shared, Tie, Via, per_day, price};
+use crate::tie::{CAUSAL_BITS, ELSEWHERE_BITS, Shared, Tie, Via, per_day, price};
 use crate::trail::{Handle, Trail, Visit, decay};
 
 /// All lines over their forest.
@@ -338,7 +338,13 @@ impl Lines {
             let are_seeded = is_seeded(root) && is_seeded(other.node);
             let lines = if are_seeded { seeded } else { all };
             let weight = (lines - decay(other.at.0, now)).max(0.0);
-            let bits = price(value, apart.as_secs_f64(), weight);
+            let are_of_others = self
+                .lines
+                .get(&root)
+                .zip(self.lines.get(&other.node))
+                .is_some_and(|(own, other)| own.is_of_others(other));
+            let bits = price(value, apart.as_secs_f64(), weight)
+                - if are_of_others { ELSEWHERE_BITS } else { 0.0 };
             let via = Via::Shared { value, per_day: per_day(weight) };
             (apart <= by.settings.horizon).then_some(Tie { to, class: EdgeClass::I, bits, via })
         });

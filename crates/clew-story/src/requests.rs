@@ -105,6 +105,19 @@ fn requests_of_the_same_client_are_part_of_its_story_and_make_it_no_likelier() {
 }
 
 #[test]
+fn two_clients_who_attack_one_container_in_turn_are_two_stories() {
+    let attack = |client: &str, exchange, rule: &str, ms| {
+        let sample = Sample::new(rule, usize::try_from(ms).unwrap());
+        let sample = sample.priority(clew_event::Priority::Critical).request(exchange, 1.0);
+        sample.client(client).at(ms).finding()
+    };
+    let first = attack("203.0.113.1", 1, "password file read", 5);
+    let findings = |client| [first.clone(), attack(client, 2, "shell started", 600_000)];
+    assert_eq!(told(&findings("203.0.113.1")).len(), 1);
+    assert_eq!(told(&findings("203.0.113.2")).len(), 2);
+}
+
+#[test]
 fn an_address_that_many_share_ties_no_requests() {
     let many = (0..100).map(|n| payload(200 + n, u64::try_from(n).unwrap()));
     let effect = effect("password file read", 102, 1.0, 5_000);

@@ -15,6 +15,11 @@ use crate::trail::{Handle, rate_per_second};
 /// Bits of a causal tie: chance would have to hit one in a million.
 pub(crate) const CAUSAL_BITS: f64 = 20.0;
 
+/// Bits against two findings that came from different addresses: of twenty steps of an attack
+/// whose origin is known, perhaps one comes from elsewhere than the last, and of unrelated ones
+/// all do.
+pub(crate) const ELSEWHERE_BITS: f64 = 4.32;
+
 /// Age up to which a process counts as one errand, so that its children belong together. A
 /// longer-lived one (a job runner, a supervisor) does unrelated work in turn.
 const ERRAND_SECONDS_MAX: u64 = 300;

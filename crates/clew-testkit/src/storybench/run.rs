@@ -242,7 +242,8 @@ fn unit_key(finding: &Finding) -> UnitKey {
     const MINUTE_NS: u64 = 60_000_000_000;
     let subject = &finding.subject;
     let process = subject.lineage.first().map(|process| process.key.to_string());
-    let call = subject.call.as_ref().map(|call| format!("{} {}", call.credential, call.principal));
+    let call = subject.call.as_ref();
+    let call = call.map(|it| format!("{} {} {}", it.credential, it.principal, it.address));
     let actor = process.or(call).unwrap_or_else(|| finding.hostname.clone());
     let request = subject.request.as_ref().map(|it| it.exchange.to_string()).unwrap_or_default();
     (finding.rule.clone(), finding.time.unix_ns() / MINUTE_NS, format!("{actor} {request}"))
