@@ -26,6 +26,7 @@ impl View<'_> {
                 .container_id()
                 .map(|id| self.context.container_facts(id, self.container())),
             file: file(self),
+            is_written: matches!(&self.event.kind, EventKind::File(file) if file.is_open_for_writing()),
             peer: peer(self),
             request: self.context.requests.facts(self.event).map(Box::new),
             call: self.event.api_call().map(|call| Box::new(self.call_facts(call))),
@@ -377,6 +378,7 @@ mod tests {
                     },
                 ),
                 file: "",
+                is_written: false,
                 peer: "203.0.113.9:443",
                 request: None,
                 call: None,

@@ -158,6 +158,9 @@ pub struct Subject {
     pub container: Option<ContainerFacts>,
     /// File it touched.
     pub file: Text,
+    /// True where it opened that file to write it.
+    #[serde(default)]
+    pub is_written: bool,
     /// Other end of its connection, as `address:port`.
     pub peer: Text,
     /// The request to the application that it is, or that it is an effect of.

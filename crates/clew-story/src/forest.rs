@@ -358,7 +358,7 @@ impl Forest {
     pub(crate) fn file_partners(&self, handle: Handle) -> Vec<Handle> {
         let Some(node) = self.nodes.get(&handle) else { return Vec::new() };
         let own = file_places(&node.finding);
-        let partners = own.into_iter().flatten().flat_map(|(key, role)| {
+        let partners = own.into_iter().flat_map(|(key, role)| {
             let visits = self.trails.get(&key).map(Trail::visits).unwrap_or_default();
             visits.iter().filter(move |visit| {
                 visit.distance != role
@@ -445,7 +445,7 @@ fn places(finding: &Finding) -> Vec<(Key, u8)> {
     });
     let rule = (Key::rule(finding), 1);
     let request = Key::request(finding).map(|key| (key, 0));
-    let files = file_places(finding).into_iter().flatten();
+    let files = file_places(finding);
     let events = finding.events.iter().take(Forest::EVENTS_MAX).enumerate();
     let events = events.map(|(place, &event)| (Key::event(event), u8::from(0 < place)));
     let made = Key::makes(finding).map(|key| (key, MADE));
@@ -455,13 +455,16 @@ fn places(finding: &Finding) -> Vec<(Key, u8)> {
     processes.chain(files).chain(request).chain(events).chain(calls).chain([rule]).collect()
 }
 
-/// The file that its process runs, if that was dropped, and the file that it touched.
-fn file_places(finding: &Finding) -> [Option<(Key, u8)>; 2] {
+/// The file that its process runs, if that was dropped, and the file that it touched; the file
+/// that its request had written, and the one that its request asks for.
+fn file_places(finding: &Finding) -> Vec<(Key, u8)> {
     let process = finding.subject.lineage.first();
     let program = process.filter(|process| process.is_dropped).map(|process| &process.exe);
     let ran = program.and_then(|exe| Key::file(finding, exe));
     let touched = Key::file(finding, &finding.subject.file).filter(|key| Some(*key) != ran);
-    [ran.map(|key| (key, RAN)), touched.map(|key| (key, TOUCHED))]
+    let ran = ran.into_iter().chain(Key::served(finding)).map(|key| (key, RAN));
+    let touched = touched.into_iter().chain(Key::uploaded(finding)).map(|key| (key, TOUCHED));
+    ran.chain(touched).collect()
 }
 
 #[cfg(test)]

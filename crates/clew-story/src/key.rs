@@ -39,6 +39,8 @@ pub(crate) enum KeyKind {
     Credential = 12,
     /// An address that asked: of an API, or of an application.
     Caller = 13,
+    /// A file as requests ask for it: who had it written, and who asks for it.
+    Served = 14,
 }
 
 /// The name of one value.
@@ -72,6 +74,31 @@ impl Key {
     pub(crate) fn file(finding: &Finding, path: &Text) -> Option<Self> {
         let scope = scope(finding);
         (!path.is_empty()).then(|| Self::of(KeyKind::File, &[&scope, path.as_bytes()]))
+    }
+
+    /// The file that a request had written, by the paths that later requests may ask for it: its
+    /// name alone where the server's files begin in its folder, or its folder and name.
+    pub(crate) fn uploaded(finding: &Finding) -> impl Iterator<Item = Self> {
+        let subject = &finding.subject;
+        let is_of_request = subject.request.as_ref().is_some_and(|it| 0.5 < it.probability);
+        let path = subject.file.as_bytes();
+        let ends =
+            (subject.is_written && is_of_request).then(|| [1, 2].map(|count| end(path, count)));
+        let scope = scope(finding);
+        ends.into_iter().flatten().flatten().map(move |end| Self::served_at(&scope, end))
+    }
+
+    /// The file that its request asks for, by the end of its path.
+    pub(crate) fn served(finding: &Finding) -> Option<Self> {
+        let request = finding.subject.request.as_ref().filter(|it| 0.5 < it.probability)?;
+        let target = request.target.as_bytes();
+        let path = target.split(|&byte| byte == b'?').next()?;
+        let asked = end(path, 2).or_else(|| end(path, 1))?;
+        Some(Self::served_at(&scope(finding), asked))
+    }
+
+    fn served_at(scope: &[u8], path: &[u8]) -> Self {
+        Self::of(KeyKind::Served, &[scope, path])
     }
 
     /// An event that decides a finding.
@@ -187,6 +214,17 @@ pub(crate) fn caller_address(finding: &Finding) -> Option<&Text> {
     address.filter(|address| !address.is_empty())
 }
 
+/// The last `count` names of a path, with slashes between them; `None` where it has fewer, or ends
+/// in a slash.
+fn end(path: &[u8], count: usize) -> Option<&[u8]> {
+    let names = path.rsplit(|&byte| byte == b'/').take(count);
+    let (mut bytes, mut found) = (0, 0);
+    for name in names.take_while(|name| !name.is_empty()) {
+        (bytes, found) = (bytes + name.len() + 1, found + 1);
+    }
+    (found == count).then(|| path.get(path.len() + 1 - bytes..)).flatten()
+}
+
 /// The address of an `address:port`, without the brackets of version 6.
 pub(crate) fn peer_address(peer: &Text) -> &[u8] {
     let bytes = peer.as_bytes();
@@ -245,6 +283,20 @@ mod tests {
         check("[fd00::2]:53", "fd00::2");
         check("10.0.0.2", "10.0.0.2");
         check("", "");
+    }
+
+    #[test]
+    fn the_end_of_a_path_is_its_last_names() {
+        let check = |path: &str, count, expected: Option<&str>| {
+            assert_eq!(end(path.as_bytes(), count), expected.map(str::as_bytes), "{path}");
+        };
+        check("/var/www/uploads/1.php", 1, Some("1.php"));
+        check("/var/www/uploads/1.php", 2, Some("uploads/1.php"));
+        check("/1.php", 1, Some("1.php"));
+        check("/1.php", 2, None);
+        check("1.php", 1, Some("1.php"));
+        check("/uploads/", 1, None);
+        check("", 1, None);
     }
 
     #[test]

@@ -177,3 +177,34 @@ fn effects_of_one_request_in_several_processes_are_one_story() {
     let [story] = stories.as_slice() else { panic!("{stories:?}") };
     assert_eq!(rules(story), ["command injection in a request", "read", "metadata asked"]);
 }
+
+#[test]
+fn who_asks_for_a_file_that_a_request_had_written_goes_on_with_that_request() {
+    let written = |exchange, path: &str| {
+        let sample = Sample::new("new file", 1).lineage(&[app()]).file(path).at(5).written();
+        sample.request(exchange, 1.0).client("203.0.113.1").finding()
+    };
+    let asked = |exchange, path: &str, ms| {
+        let sample = Sample::new("shell started", 1).lineage(&[app()]).at(ms);
+        let sample = sample.priority(clew_event::Priority::Critical).request(exchange, 1.0);
+        sample.client("203.0.113.2").target(path).finding()
+    };
+    let hours = 3 * 3_600_000;
+    let of = |path: &str| {
+        let findings = [written(1, "/var/www/uploads/1.php"), asked(2, path, hours)];
+        told(&findings)
+    };
+    for path in ["/uploads/1.php?c=id", "/shop/uploads/1.php", "/1.php"] {
+        let stories = of(path);
+        assert_eq!(rules(&stories[0]), ["new file", "shell started"], "{path}");
+        let edge = stories[0].steps[1].edge.as_ref().unwrap();
+        assert_eq!((edge.class, edge.kind.as_str()), (EdgeClass::C, "file"));
+        assert!(edge.sentence.contains("write the file `/var/www/uploads/1.php`"));
+    }
+    for path in ["/images/1.php", "/uploads/", "/"] {
+        assert_eq!(rules(&of(path)[0]), ["shell started"], "{path}");
+    }
+    let mut read = written(1, "/var/www/uploads/1.php");
+    read.subject.is_written = false;
+    assert_eq!(rules(&told(&[read, asked(2, "/uploads/1.php", hours)])[0]), ["shell started"]);
+}

@@ -139,6 +139,20 @@ impl Sample {
         self
     }
 
+    /// Of a request for that path.
+    pub(crate) fn target(mut self, path: &str) -> Self {
+        if let Some(request) = &mut self.0.subject.request {
+            request.target = path.into();
+        }
+        self
+    }
+
+    /// Opened its file to write it.
+    pub(crate) fn written(mut self) -> Self {
+        self.0.subject.is_written = true;
+        self
+    }
+
     /// Hands out a credential.
     pub(crate) fn makes(mut self, credential: &str) -> Self {
         let (kind, id) = (EntityKind::Credential, credential.to_owned());

@@ -370,11 +370,19 @@ fn thief_sentence(node: &Node) -> String {
 }
 
 fn file_sentence(forest: &Forest, touched: Handle, ran: Handle) -> String {
-    let first = |handle| forest.node(handle)?.finding.subject.lineage.first();
+    let subject = |handle| forest.node(handle).map(|node| &node.finding.subject);
+    let first = |handle| subject(handle)?.lineage.first();
     let (Some(hand), Some(runner)) = (first(touched), first(ran)) else {
         return "A file that one of them handled is the program of the other.".to_owned();
     };
     let (hand, exe) = (words::process(hand), words::quoted(&runner.exe));
+    let request = subject(ran).and_then(|it| it.request.as_ref()).filter(|_| !runner.is_dropped);
+    if let (Some(request), Some(subject)) = (request, subject(touched)) {
+        let (file, target) = (words::quoted(&subject.file), words::quoted(&request.target));
+        return format!(
+            "A request had {hand} write the file {file}, which {target} then asked for."
+        );
+    }
     format!("{hand} handled the file {exe}, which {} then ran.", words::process(runner))
 }
 
