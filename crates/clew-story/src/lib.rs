@@ -3,7 +3,8 @@
 //! Reading order: [`Stories`] (what goes in and comes out), `tie` (why two findings belong
 //! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
 //! did, and how such lines meet), `score` (when it is told), `tell`, `cast`, `impact` and
-//! `narrative` (how it is told), [`layout`] (how it is drawn), [`attack`] (names). `key` and
+//! `narrative` (how it is told), [`layout`] (how it is drawn), [`export`] (the forms in
+//! which it leaves), [`attack`] (names). `key` and
 //! `trail` are how findings find one another, `links` what ties them and is no finding; `known` and `blindness` are what plain events teach,
 //! `forgotten` what the engine gave up.
 //!
@@ -17,6 +18,7 @@ mod blindness;
 mod cast;
 #[cfg(test)]
 mod clouds;
+pub mod export;
 mod first_processes;
 mod forest;
 mod forgotten;

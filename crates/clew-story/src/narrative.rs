@@ -171,7 +171,7 @@ fn named(id: &str) -> String {
 }
 
 /// A span in the unit in which people think of it.
-fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     match span.as_secs() {
         0 => format!("{} ms", span.as_millis()),
         seconds @ 1..120 => format!("{seconds} s"),

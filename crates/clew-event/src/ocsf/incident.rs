@@ -130,7 +130,15 @@ fn attack_graph(story: &Story) -> Value {
             "name": edge.sentence,
             "relation": "led-to",
             "is_directed": true,
-            "data": { "class": edge.class, "bits": edge.bits, "events": events },
+            "data": {
+                "class": edge.class,
+                "kind": edge.kind,
+                "bits": edge.bits,
+                "seconds": edge.seconds,
+                "coincidences_per_day": edge.coincidences_per_day,
+                "holds": edge.holds,
+                "events": events,
+            },
         }))
     });
     let edges: Vec<Value> = edges.collect();
@@ -148,6 +156,7 @@ fn unmapped(story: &Story) -> Value {
         "root": story.root,
         "steps_untold": story.steps_untold,
         "blind_spots": story.blind_spots,
+        "alternatives": story.alternatives,
         "entities": story.entities,
         "devices": devices,
         "span_ns": [story.span.0.unix_ns(), story.span.1.unix_ns()],
