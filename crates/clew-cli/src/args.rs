@@ -14,6 +14,7 @@ use crate::identity::IdentityCommand;
 use crate::profile::ProfileCommand;
 use crate::requests::RequestArgs;
 use crate::rules::RulesCommand;
+use crate::story::StoryCommand;
 
 /// Follows the thread of an attack through a cloud application: sees, knows, tells.
 #[derive(Debug, Parser)]
@@ -47,6 +48,11 @@ pub(crate) enum Command {
     Profile {
         #[command(subcommand)]
         command: ProfileCommand,
+    },
+    /// List stories, and print one as text, Markdown, JSON, Attack Flow or OCSF.
+    Story {
+        #[command(subcommand)]
+        command: StoryCommand,
     },
     /// Work with rule files.
     Rules {

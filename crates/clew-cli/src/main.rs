@@ -27,6 +27,7 @@ mod requests;
 mod rules;
 mod run;
 mod sink;
+mod story;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Api { command } => api::api(&command),
         Command::Identity { command } => identity::identity(&command),
         Command::Profile { command } => profile::profile(&command),
+        Command::Story { command } => story::story(&command),
         Command::Rules { command } => rules::rules(&command),
     };
     match outcome {

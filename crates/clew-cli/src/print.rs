@@ -152,7 +152,7 @@ fn priority(priority: Priority) -> String {
     priority.name().to_uppercase().chars().take("EMERGENCY".len()).collect()
 }
 
-const fn severity(severity: Severity) -> &'static str {
+pub(crate) const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Low => "low",
         Severity::Medium => "MEDIUM",

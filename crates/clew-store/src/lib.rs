@@ -9,4 +9,5 @@ mod samples;
 pub mod store;
 pub mod tape;
 
+pub use store::reader::STORIES_MAX;
 pub use store::{Batch, Retention, Store, StoreError, StoreReader, StorySummary};
