@@ -47,6 +47,8 @@ mod tell;
 mod tie;
 mod trail;
 mod words;
+#[cfg(test)]
+mod worked_example;
 
 pub use clew_event::attack;
 pub use forgotten::Forgotten;

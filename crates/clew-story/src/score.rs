@@ -27,7 +27,7 @@ use crate::tie::Tie;
 use crate::trail::{Handle, Moment, decay};
 
 /// Bits that one tie adds to a story's likelihood at most.
-const TIE_BITS_MAX: f64 = 4.0;
+pub(crate) const TIE_BITS_MAX: f64 = 4.0;
 /// Looks per day that are assumed at least: a day without any other alert proves little.
 const LOOKS_MIN: usize = 16;
 const NS_PER_DAY: u64 = 86_400_000_000_000;
