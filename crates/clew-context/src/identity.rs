@@ -5,7 +5,7 @@
 //! its evidence; [`Identities::root_of`] follows them back to the process, workload or person.
 //!
 //! Reading order: [`key`] (one name for one identity), [`binding`], [`graph`] (what is kept and how
-//! long), `claims` (records into bindings), `callers` (who calls again), `commands` (`kubectl exec` and its process), [`lineage`]
+//! long), `origins` (who goes first), `claims` (records into bindings), `callers` (who calls again), `commands` (`kubectl exec` and its process), [`lineage`]
 //! (the answer), and for rules `sketch`, [`habits`] and `judged`.
 //!
 //! Invariant: what is known after a set of records does not depend on the order in which they
@@ -21,6 +21,7 @@ pub mod habits;
 pub(crate) mod judged;
 pub mod key;
 pub mod lineage;
+mod origins;
 mod sketch;
 
 use std::collections::BTreeSet;
@@ -150,7 +151,7 @@ impl Identities {
     /// Takes in one call to an API.
     pub(crate) fn observe(&mut self, event: &Event, call: &ApiCall) {
         let caller = self.callers.of(call);
-        let witness = Witness::of(self, call, (event.id, event.time));
+        let witness = Witness::of(self, (call, &caller), (event.id, event.time));
         self.bind_all(call, &caller, &witness);
         let judged = self.judge(call, &caller, &witness);
         match &mut self.judged {
@@ -167,10 +168,11 @@ impl Identities {
     /// Remembers a credential that a workload got, so that its first use finds whose it is.
     pub fn register_pending(&mut self, pending: &Pending) {
         let Pending { credential, event, time, .. } = pending;
-        let counts = self.counted.is_first(*event);
-        let mut witness =
-            Witness { event: *event, time: *time, counts, shared: None, until: pending.expires };
+        let (event, time, counts) = (*event, *time, self.counted.is_first(*event));
         let container = pending.container.as_ref();
+        let origin = container.map_or_else(Text::default, |id| id.0.as_bytes().into());
+        let (until, origin) = (pending.expires, &origin);
+        let mut witness = Witness { event, time, counts, shared: None, until, origin };
         let holders = [
             pending.process.map(|key| Identity::new(IdentityKind::Process, key.to_string())),
             container.map(|id| Identity::new(IdentityKind::Container, id.0.as_bytes())),
@@ -214,7 +216,8 @@ impl Identities {
             let process = Identity::new(IdentityKind::Process, start.process.to_string());
             let [asking, starting] =
                 [(asked.event, asked.time), (start.event, start.time)].map(|(event, time)| {
-                    Witness { event, time, counts: true, shared: None, until: None }
+                    let (shared, until, origin) = (None, None, &place.namespace);
+                    Witness { event, time, counts: true, shared, until, origin }
                 });
             self.tie(&process, (Pair::RELATION, class), &asked.caller, &asking);
             let pod = Identity::named(IdentityKind::Pod, &place.uid)

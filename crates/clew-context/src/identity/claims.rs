@@ -1,12 +1,13 @@
 //! What one record of an API proves of identities: claims into bindings.
 
 use clew_event::control_plane::{ApiCall, CallStage, Claim, Minted, MintedKind};
-use clew_event::{EventId, TimestampNs};
+use clew_event::{EventId, Text, TimestampNs};
 
 use super::Identities;
 use super::binding::{Class, Relation, Told};
 use super::commands::{Asked, ended_by_nul};
 use super::key::{Identity, IdentityKind, holder_of, role_of};
+use super::origins;
 use super::sketch::hash64;
 
 /// Who called, under the names of [`Identity`].
@@ -17,6 +18,8 @@ pub(super) struct Caller {
     /// The role of a session; else whoever is impersonated.
     pub issuer: Option<Identity>,
     pub account: Option<Identity>,
+    /// Whose share of the room it takes what the call tells.
+    origin: Text,
     /// Who holds the session of the principal.
     holder: Option<Identity>,
 }
@@ -31,6 +34,7 @@ impl Caller {
         let session = principal.as_ref().filter(|of| of.kind == IdentityKind::Session);
         let holder = session.and_then(holder_of);
         Self {
+            origin: origins::of_call(call, principal.as_ref()),
             credential: Identity::named(IdentityKind::Credential, &call.credential),
             issuer: issuer.filter(|issuer| Some(issuer) != principal.as_ref()),
             principal,
@@ -53,7 +57,7 @@ impl Caller {
 
 /// The record that bears witness.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Witness {
+pub(super) struct Witness<'a> {
     pub event: EventId,
     pub time: TimestampNs,
     /// Whether it counts; copies are asked one by one.
@@ -62,15 +66,16 @@ pub(super) struct Witness {
     pub shared: Option<u64>,
     /// When what it tells of ends, where that is known.
     pub until: Option<TimestampNs>,
+    /// Whose share of the room it takes.
+    pub origin: &'a Text,
 }
 
-impl Witness {
+impl<'a> Witness<'a> {
     pub(super) fn of(
         identities: &mut Identities,
-        call: &ApiCall,
-        of: (EventId, TimestampNs),
+        (call, caller): (&ApiCall, &'a Caller),
+        (event, time): (EventId, TimestampNs),
     ) -> Self {
-        let (event, time) = of;
         let is_whole = matches!(call.stage, CallStage::Complete | CallStage::Failed);
         let id = call.claims.iter().find_map(|claim| match claim {
             Claim::Shared { id } => Some(id),
@@ -78,13 +83,18 @@ impl Witness {
         });
         let shared = id.map(|id| hash64(&[id.as_bytes()]));
         let counts = is_whole && (shared.is_some() || identities.counted.is_first(event));
-        Self { event, time, counts, shared, until: None }
+        Self { event, time, counts, shared, until: None, origin: &caller.origin }
+    }
+
+    /// When, and whose share of the room it takes.
+    pub(super) fn moment(&self) -> (TimestampNs, &'a Text) {
+        (self.time, self.origin)
     }
 }
 
 impl Identities {
     /// Whether the record counts for that subject.
-    pub(super) fn counts(&mut self, witness: &Witness, subject: &[&Identity]) -> bool {
+    pub(super) fn counts(&mut self, witness: &Witness<'_>, subject: &[&Identity]) -> bool {
         let Some(shared) = witness.shared.filter(|_| witness.counts) else { return witness.counts };
         let names: Vec<&[u8]> = subject.iter().map(|identity| identity.name.as_bytes()).collect();
         self.counted.is_first_copy(shared, hash64(&names))
@@ -95,7 +105,7 @@ impl Identities {
         child: &Identity,
         (relation, class): (Relation, Class),
         parent: &Identity,
-        witness: &Witness,
+        witness: &Witness<'_>,
     ) {
         let count = u16::from(self.counts(witness, &[child, parent]));
         let until_s = witness.until.map_or(0, |until| {
@@ -103,11 +113,11 @@ impl Identities {
         });
         let (event, time) = (witness.event, witness.time);
         let told = Told { time, event, until_s, count, relation, class };
-        self.graph.bind(child, parent, told);
+        self.graph.bind(child, parent, told, witness.origin);
     }
 
     /// Takes in all that a record proves.
-    pub(super) fn bind_all(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness) {
+    pub(super) fn bind_all(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness<'_>) {
         self.bind_caller(call, caller, witness);
         if call.claims.is_empty() {
             return;
@@ -139,7 +149,7 @@ impl Identities {
     }
 
     /// A credential acts as its principal, a session is of its role.
-    fn bind_caller(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness) {
+    fn bind_caller(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness<'_>) {
         let Some(principal) = &caller.principal else { return };
         let has_cloud_identity =
             call.claims.iter().any(|claim| matches!(claim, Claim::Cloud { .. }));
@@ -163,7 +173,7 @@ impl Identities {
         }
     }
 
-    fn bind_session(&mut self, session: &Identity, witness: &Witness) {
+    fn bind_session(&mut self, session: &Identity, witness: &Witness<'_>) {
         let (role, holder) = (role_of(session), holder_of(session));
         self.bind_parts(session, (role.as_ref(), holder.as_ref()), witness);
     }
@@ -173,7 +183,7 @@ impl Identities {
         &mut self,
         session: &Identity,
         (role, holder): (Option<&Identity>, Option<&Identity>),
-        witness: &Witness,
+        witness: &Witness<'_>,
     ) {
         if let Some(role) = role {
             self.tie(session, (Relation::SessionOf, Class::Identity), role, witness);
@@ -185,7 +195,13 @@ impl Identities {
         }
     }
 
-    fn bind_claim(&mut self, call: &ApiCall, caller: &Caller, claim: &Claim, witness: &Witness) {
+    fn bind_claim(
+        &mut self,
+        call: &ApiCall,
+        caller: &Caller,
+        claim: &Claim,
+        witness: &Witness<'_>,
+    ) {
         match claim {
             Claim::Minted(minted) => self.bind_minted(call, caller, minted, witness),
             Claim::Cloud { principal, credential } => {
@@ -216,7 +232,7 @@ impl Identities {
         }
     }
 
-    fn bind_minted(&mut self, call: &ApiCall, caller: &Caller, minted: &Minted, at: &Witness) {
+    fn bind_minted(&mut self, call: &ApiCall, caller: &Caller, minted: &Minted, at: &Witness<'_>) {
         let (Some(actor), Some(child)) = (caller.actor(), identity_made(call, minted)) else {
             return;
         };
@@ -243,8 +259,8 @@ impl Identities {
     fn bind_cloud_identity(
         &mut self,
         caller: &Caller,
-        (principal, credential): (&clew_event::Text, &clew_event::Text),
-        witness: &Witness,
+        (principal, credential): (&Text, &Text),
+        witness: &Witness<'_>,
     ) {
         let named = ApiCall {
             source: clew_event::control_plane::ApiSource::Cloudtrail,

@@ -2,21 +2,22 @@
 //!
 //! Each identity is kept until a time that follows from what is known of it: a credential until
 //! half an hour after it ends and 36 hours after its last use, whoever was made 90 days after it
-//! was last heard of, and a parent as long as its longest child. Nothing goes before room is needed; then what may go first does,
-//! and is counted. So no clock that is wrong empties the graph, and in any order of arrival the
+//! was last heard of, and a parent as long as its longest child. Nothing goes before room is needed;
+//! then what may go first does, of the origin that holds most, and is counted. So no clock that is wrong empties the graph, and in any order of arrival the
 //! same is kept, as long as there is room.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clew_event::TimestampNs;
+use clew_event::{Text, TimestampNs};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::binding::{Binding, Told};
 use super::habits::Habits;
 use super::key::{Identity, IdentityKind};
+use super::origins::{self, Origins};
 
 /// Most identities known at once: some 60 MB with their bindings and habits.
 pub const IDENTITIES_MAX: usize = 131_072;
@@ -61,6 +62,8 @@ pub(super) struct Node {
     pub(super) parents: Vec<Binding>,
     pub(super) children: BTreeSet<Arc<Identity>>,
     keep_until: KeepUntil,
+    /// Where [`Origins`] has it.
+    origin: Text,
     pub(super) habits: Option<Box<Habits>>,
 }
 
@@ -68,8 +71,8 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
     nodes: FxHashMap<Arc<Identity>, Node>,
-    /// Every identity once, what may go first in front.
-    order: BTreeSet<(KeepUntil, Arc<Identity>)>,
+    /// Every identity once.
+    order: Origins,
     max: usize,
     evicted: u64,
     bindings_dropped: u64,
@@ -79,7 +82,7 @@ impl Graph {
     pub(super) fn new(max: usize) -> Self {
         Self {
             nodes: FxHashMap::default(),
-            order: BTreeSet::new(),
+            order: Origins::default(),
             max: max.max(2),
             evicted: 0,
             bindings_dropped: 0,
@@ -107,8 +110,8 @@ impl Graph {
         self.nodes.get_key_value(identity).map(|(kept, _)| kept)
     }
 
-    /// Puts a parent to a child, or adds to what is known of that.
-    pub(super) fn bind(&mut self, child: &Identity, parent: &Identity, told: Told) {
+    /// Puts a parent to a child, or adds to what is known of that; `origin` is that of the record.
+    pub(super) fn bind(&mut self, child: &Identity, parent: &Identity, told: Told, origin: &Text) {
         if child == parent {
             return;
         }
@@ -118,13 +121,18 @@ impl Graph {
             && let Some(known) = node.parents.iter_mut().find(|known| known.place() == place)
         {
             known.merge(told);
+            let is_claimed = *origin < node.origin;
             if node.keep_until < keep {
                 self.keep(child, keep);
             }
+            if is_claimed {
+                self.claim(child, origin);
+            }
+            self.claim(parent, origin);
             return;
         }
-        let parent = self.touch(parent, KeepUntil::of(parent, told.time, None));
-        let child = self.touch(child, keep);
+        let parent = self.touch(parent, KeepUntil::of(parent, told.time, None), origin);
+        let child = self.touch(child, keep, origin);
         self.add(&child, Binding::new(parent, told));
     }
 
@@ -163,29 +171,48 @@ impl Graph {
     pub(super) fn habits(
         &mut self,
         identity: &Identity,
-        time: TimestampNs,
+        (time, origin): (TimestampNs, &Text),
         new: fn() -> Habits,
     ) -> Option<&mut Habits> {
         let keep = KeepUntil::of(identity, time, None);
-        if self.nodes.get(identity).is_none_or(|node| node.keep_until < keep) {
-            self.touch(identity, keep);
+        let is_known = |node: &Node| {
+            keep <= node.keep_until && (node.origin <= *origin || origins::has_own(identity))
+        };
+        if !self.nodes.get(identity).is_some_and(is_known) {
+            self.touch(identity, keep, origin);
         }
         let node = self.nodes.get_mut(identity)?;
         Some(node.habits.get_or_insert_with(|| Box::new(new())))
     }
 
     /// The identity as it is kept; made where it was not known.
-    fn touch(&mut self, identity: &Identity, keep: KeepUntil) -> Arc<Identity> {
+    fn touch(&mut self, identity: &Identity, keep: KeepUntil, origin: &Text) -> Arc<Identity> {
         if let Some(kept) = self.kept(identity).cloned() {
             self.keep(&kept, keep);
+            self.claim(&kept, origin);
             return kept;
         }
         let kept = Arc::new(identity.clone());
-        self.nodes.insert(kept.clone(), Node { keep_until: keep, ..Node::default() });
-        self.order.insert((keep, kept.clone()));
+        let origin = origins::own(identity).map_or_else(|| origin.clone(), Text::from);
+        self.order.insert(&origin, keep, kept.clone());
+        self.nodes.insert(kept.clone(), Node { keep_until: keep, origin, ..Node::default() });
         while self.max < self.nodes.len() && self.give_up() {}
         debug_assert_eq!(self.nodes.len(), self.order.len());
         kept
+    }
+
+    /// A record of that origin tells of an identity.
+    fn claim(&mut self, identity: &Identity, origin: &Text) {
+        if origins::has_own(identity) {
+            return;
+        }
+        let known = self.nodes.get(identity).filter(|node| *origin < node.origin);
+        let Some(kept) = known.and_then(|_| self.kept(identity)).cloned() else { return };
+        if let Some(node) = self.nodes.get_mut(identity) {
+            self.order.remove(&node.origin, node.keep_until, kept.clone());
+            node.origin = origin.clone();
+            self.order.insert(origin, node.keep_until, kept);
+        }
     }
 
     /// Keeps an identity and all that it comes from at least until then.
@@ -197,15 +224,14 @@ impl Graph {
             if keep <= node.keep_until {
                 continue;
             }
-            self.order.remove(&(node.keep_until, identity.clone()));
+            self.order.keep(&node.origin, [node.keep_until, keep], identity);
             node.keep_until = keep;
             waiting.extend(node.parents.iter().map(|binding| binding.parent.clone()));
-            self.order.insert((keep, identity));
         }
     }
 
     fn give_up(&mut self) -> bool {
-        let Some((_, identity)) = self.order.pop_first() else { return false };
+        let Some(identity) = self.order.pop() else { return false };
         let Some(node) = self.nodes.remove(&identity) else { return false };
         for parent in node.parents {
             if let Some(parent) = self.nodes.get_mut(&parent.parent) {
@@ -226,6 +252,9 @@ impl Graph {
 #[derive(Serialize, Deserialize)]
 struct Stored<I, P, H> {
     nodes: Vec<(I, KeepUntil, P, Option<H>)>,
+    /// As many as `nodes`.
+    #[serde(default)]
+    origins: Vec<Text>,
     max: usize,
     evicted: u64,
     bindings_dropped: u64,
@@ -237,12 +266,14 @@ impl Serialize for Graph {
             .nodes
             .iter()
             .map(|(identity, node)| {
-                (&**identity, node.keep_until, &node.parents, node.habits.as_deref())
+                let habits = node.habits.as_deref();
+                ((&**identity, node.keep_until, &node.parents, habits), node.origin.clone())
             })
             .collect();
-        nodes.sort_unstable_by_key(|(identity, ..)| *identity);
+        nodes.sort_unstable_by_key(|((identity, ..), _)| *identity);
+        let (nodes, origins) = nodes.into_iter().unzip();
         let Self { max, evicted, bindings_dropped, .. } = *self;
-        Stored { nodes, max, evicted, bindings_dropped }.serialize(serializer)
+        Stored { nodes, origins, max, evicted, bindings_dropped }.serialize(serializer)
     }
 }
 
@@ -251,11 +282,13 @@ impl<'de> Deserialize<'de> for Graph {
         let stored = Stored::<Identity, Vec<Binding>, Box<Habits>>::deserialize(deserializer)?;
         let mut graph = Self::new(stored.max);
         let mut bindings = Vec::new();
+        let mut origins = stored.origins.into_iter();
         for (identity, keep_until, parents, habits) in stored.nodes {
             let identity = Arc::new(identity);
-            graph.order.insert((keep_until, identity.clone()));
+            let origin = origins.next().unwrap_or_default();
+            graph.order.insert(&origin, keep_until, identity.clone());
             bindings.push((identity.clone(), parents));
-            graph.nodes.insert(identity, Node { keep_until, habits, ..Node::default() });
+            graph.nodes.insert(identity, Node { keep_until, habits, origin, ..Node::default() });
         }
         for (child, parents) in bindings {
             for told in parents {

@@ -64,7 +64,12 @@ pub(crate) struct Judged {
 
 impl Identities {
     /// Takes down the answers, then takes in what the call adds to habits.
-    pub(super) fn judge(&mut self, call: &ApiCall, caller: &Caller, witness: &Witness) -> Judged {
+    pub(super) fn judge(
+        &mut self,
+        call: &ApiCall,
+        caller: &Caller,
+        witness: &Witness<'_>,
+    ) -> Judged {
         let traits = Traits::of(call, witness.time);
         // Another account is no caller whose habits tell anything.
         let principal = caller.principal().filter(|of| of.kind != IdentityKind::Account).cloned();
@@ -89,9 +94,9 @@ impl Identities {
             is_outside: false,
             is_delivery_changed: false,
         };
-        judged.is_outside = self.note_outside(&judged, &traits, witness.time);
+        judged.is_outside = self.note_outside(&judged, &traits, witness);
         let workload = judged.workload.as_ref();
-        judged.is_delivery_changed = self.deliver(call, workload, witness.time);
+        judged.is_delivery_changed = self.deliver(call, workload, witness);
         self.record(&judged.credential, Habits::default, &traits, witness);
         self.record(&judged.principal, Habits::of_principal, &traits, witness);
         self.record(&caller.account, Habits::default, &traits, witness);
@@ -100,13 +105,13 @@ impl Identities {
 
     /// Whether the credential is used where it was first seen outside its workload: the first call
     /// makes the place known, and the thief stays a thief.
-    fn note_outside(&mut self, judged: &Judged, traits: &Traits, time: TimestampNs) -> bool {
+    fn note_outside(&mut self, judged: &Judged, traits: &Traits, at: &Witness<'_>) -> bool {
         let is_first = judged.outside.is_some_and(Outside::is_outside);
         let (Some(credential), Some(network)) = (&judged.credential, traits.network()) else {
             return is_first;
         };
         if is_first {
-            let habits = self.graph.habits(credential, time, Habits::default);
+            let habits = self.graph.habits(credential, at.moment(), Habits::default);
             habits.into_iter().for_each(|habits| habits.note_outside(network));
             return true;
         }
@@ -115,11 +120,11 @@ impl Identities {
 
     /// Notes how an instance got its credential; true where it is the first time by version 1 of
     /// its metadata service, after version 2 alone.
-    fn deliver(&mut self, call: &ApiCall, to: Option<&Identity>, time: TimestampNs) -> bool {
+    fn deliver(&mut self, call: &ApiCall, to: Option<&Identity>, at: &Witness<'_>) -> bool {
         let instance = to.filter(|of| of.kind == IdentityKind::Instance);
         let delivery = instance.and_then(|_| Delivery::of(call));
         let (Some(instance), Some(delivery)) = (instance, delivery) else { return false };
-        let habits = self.graph.habits(instance, time, Habits::default);
+        let habits = self.graph.habits(instance, at.moment(), Habits::default);
         habits.is_some_and(|habits| habits.deliver(delivery))
     }
 
@@ -128,11 +133,11 @@ impl Identities {
         of: &Option<Identity>,
         new: fn() -> Habits,
         traits: &Traits,
-        witness: &Witness,
+        witness: &Witness<'_>,
     ) {
         let Some(of) = of else { return };
         let counts = self.counts(witness, &[of]);
-        if let Some(habits) = self.graph.habits(of, witness.time, new) {
+        if let Some(habits) = self.graph.habits(of, witness.moment(), new) {
             habits.record(traits, counts);
         }
     }

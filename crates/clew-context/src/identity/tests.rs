@@ -387,3 +387,27 @@ fn an_identity_is_found_by_any_of_its_names() {
     assert_eq!(find(ROLE).as_deref(), Some(&*format!("role {ROLE}")));
     assert_eq!(find("AKIA9"), None);
 }
+
+#[test]
+fn who_makes_a_flood_of_keys_in_one_account_pushes_out_none_of_another() {
+    const ROOM: usize = 1_000;
+    let mut identities = Identities::new(ROOM);
+    for (id, call) in theft() {
+        observe(&mut identities, &event(id, call));
+    }
+    let lineage = |identities: &Identities| {
+        show(&identities.lineage(&credential("AKIA3"), second(9)).expect("is known"))
+    };
+    let before = lineage(&identities);
+    // Keys for users live longest, so nothing that is short-lived elsewhere would outlive them.
+    for id in 10..50_010 {
+        let made = vec![minted(MintedKind::AccessKey, &format!("AKIAF{id}"), "eve", None)];
+        let mut call = aws("CreateAccessKey", "ASIAE", "arn:aws:iam::999:user/eve", made);
+        call.account = "999".into();
+        observe(&mut identities, &event(id, call));
+    }
+    assert_eq!(identities.len(), ROOM);
+    assert_eq!(lineage(&identities), before);
+    assert!(49_000 < identities.dropped());
+    assert!(identities.find("AKIAF50009").is_some() && identities.find("AKIAF10").is_none());
+}
