@@ -217,6 +217,7 @@ impl File {
         match form {
             Form::Event(event) => *event,
             Form::Cloudtrail(text, index) => {
+                index.fetch(text.as_bytes());
                 let json = Json::with_index(text.as_bytes(), &index);
                 let told = json.map(|json| told(LOG, &json, &mut self.words)).unwrap_or_default();
                 event(LOG, told, time, (text, index))
