@@ -208,3 +208,32 @@ fn where_a_workload_calls_from_does_not_say_who_made_it() {
     assert_eq!(call(""), Some(THIEF.into()));
     assert_eq!(call(APP), None);
 }
+
+#[test]
+fn a_thief_who_rests_between_new_steps_is_one_story_and_a_nightly_job_is_not() {
+    let hours = |hours: u64| hours * 3_600_000;
+    let step = |rule: &str, at| {
+        let sample = call(rule, rule, "AKIA9", hours(at)).priority(Priority::Critical);
+        Told::Finding(sample.finding())
+    };
+    let slow = [step("log silenced", 0), step("versions off", 10), step("key destroyed", 20)];
+    let whole = stories(&slow);
+    let [story] = whole.as_slice() else { panic!("{} stories", whole.len()) };
+    assert_eq!(rules(story), ["log silenced", "versions off", "key destroyed"]);
+    let job: Vec<_> = (0..3).map(|day| step("mass read", 24 * day)).collect();
+    assert_eq!(stories(&job).len(), 3);
+}
+
+#[test]
+fn a_shell_that_waits_for_a_day_goes_on_with_its_story() {
+    let shell = process(200, "sh", "sh -i", 10);
+    let started = Sample::new("shell started", 1).lineage(&[shell.clone(), app()[0].clone()]);
+    let started = started.at(10).priority(Priority::Critical).about_start().finding();
+    let day = 86_400_000;
+    let lineage = [process(201, "curl", "curl", day), shell, app()[0].clone()];
+    let later = Sample::new("data sent out", 1).lineage(&lineage).at(day);
+    let later = later.priority(Priority::Critical).finding();
+    let stories = stories(&[Told::Finding(started), Told::Finding(later)]);
+    let [story] = stories.as_slice() else { panic!("{} stories", stories.len()) };
+    assert_eq!(rules(story), ["shell started", "data sent out"]);
+}

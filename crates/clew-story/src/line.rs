@@ -77,6 +77,13 @@ impl Line {
         self.seeds.iter().any(|rule| !other.rules.contains_key(rule))
     }
 
+    /// Adds the rules that gave it a seed; true where one of them was not known before.
+    pub(crate) fn brings_seed<'a>(&'a self, known: &mut BTreeSet<&'a str>) -> bool {
+        let before = known.len();
+        known.extend(self.seeds.iter().map(String::as_str));
+        before < known.len()
+    }
+
     /// True where a finding of this rule would only be counted.
     pub(crate) fn is_full_for(&self, rule: &str) -> bool {
         Self::MEMBERS_MAX <= self.members

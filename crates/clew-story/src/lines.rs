@@ -16,7 +16,7 @@ use crate::known::Known;
 use crate::line::{Ages, Line, Rank};
 use crate::settings::Settings;
 use crate::tie::{CAUSAL_BITS, ELSEWHERE_BITS, Shared, Tie, Via, per_day, price};
-use crate::trail::{Handle, Trail, Visit, decay};
+use crate::trail::{Handle, Moment, Trail, Visit, decay, rate_per_second};
 
 /// All lines over their forest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub(crate) struct Lines {
     lines: BTreeMap<Handle, Line>,
     ages: Ages,
 }
+
+/// Lines, and what each weighs.
+type Weights = Vec<(Handle, f64)>;
 
 /// What a finding did to the lines.
 #[derive(Debug, Default)]
@@ -270,7 +273,7 @@ impl Lines {
     /// The latest earlier line that handled what this one ran, or ran what this one handled.
     fn file_meeting(&self, root: Handle, by: Judgment) -> Option<Tie> {
         let root_at = self.forest.node(root)?.at();
-        let mut best: Option<(crate::trail::Moment, Tie)> = None;
+        let mut best: Option<(Moment, Tie)> = None;
         for member in self.forest.line(root) {
             let Some(node) = self.forest.node(member) else { continue };
             for partner in self.forest.file_partners(member) {
@@ -314,20 +317,16 @@ impl Lines {
     fn meetings(&self, root: Handle, value: Shared, trail: &Trail, by: Judgment) -> Vec<Tie> {
         let Some(node) = self.forest.node(root) else { return Vec::new() };
         let (at, now) = (node.at(), node.finding.time);
-        let is_seeded = |root| self.lines.get(&root).is_some_and(Line::is_seeded);
-        let sum = |counts: &dyn Fn(Handle) -> bool| -> f64 {
-            let visits = trail.before(at).filter(|visit| counts(visit.node));
-            visits.map(|visit| decay(visit.at.0, now)).sum::<f64>() + trail.older_weight(now)
-        };
-        // Two lines with seeds meet by chance as often as such lines come, all others as all do.
-        let (all, seeded) = (sum(&|_| true), sum(&is_seeded));
-        let is_next = |other: &&Visit| {
-            let (own, other) = (self.lines.get(&root), self.lines.get(&other.node));
-            own.zip(other).is_some_and(|(own, other)| value.is_actor() || own.goes_beyond(other))
-        };
-        let others = trail.before(at).filter(is_next).take(Self::CANDIDATES_MAX);
-        let ties = others.filter_map(|other| {
-            let members = self.forest.line(other.node).into_iter();
+        let Some(own) = self.lines.get(&root) else { return Vec::new() };
+        let (all, seeded) = self.coincidences(value, trail, at);
+        let others = trail.before(at).filter_map(|visit| {
+            let other = self.lines.get(&visit.node)?;
+            let (goes_beyond, is_of_others) = (own.goes_beyond(other), own.is_of_others(other));
+            let is_same_actor = value.is_actor() && !is_of_others;
+            (is_same_actor || goes_beyond).then_some((visit, other, is_same_actor && goes_beyond))
+        });
+        let ties = others.take(Self::CANDIDATES_MAX).filter_map(|(visit, other, is_progress)| {
+            let members = self.forest.line(visit.node).into_iter();
             let earlier = members.filter_map(|member| {
                 let member_at = self.forest.node(member)?.at();
                 (member_at < at).then_some((member_at, member))
@@ -335,20 +334,35 @@ impl Lines {
             let (last, to) = earlier.max()?;
             let apart = now.since(last.0);
             // Leave out the line itself: what it brought is no coincidence of its own.
-            let are_seeded = is_seeded(root) && is_seeded(other.node);
-            let lines = if are_seeded { seeded } else { all };
-            let weight = (lines - decay(other.at.0, now)).max(0.0);
-            let are_of_others = self
-                .lines
-                .get(&root)
-                .zip(self.lines.get(&other.node))
-                .is_some_and(|(own, other)| own.is_of_others(other));
-            let bits = price(value, apart.as_secs_f64(), weight)
-                - if are_of_others { ELSEWHERE_BITS } else { 0.0 };
-            let via = Via::Shared { value, per_day: per_day(weight) };
+            let weights = if own.is_seeded() && other.is_seeded() { &seeded } else { &all };
+            let weight = weights.iter().filter(|(node, _)| *node != visit.node);
+            let weight = weight.map(|(_, weight)| weight).sum::<f64>() + trail.older_weight(now);
+            let rate = rate_per_second(weight, is_progress);
+            let bits = price(value, apart.as_secs_f64(), rate)
+                - if own.is_of_others(other) { ELSEWHERE_BITS } else { 0.0 };
+            let via = Via::Shared { value, per_day: per_day(rate) };
             (apart <= by.settings.horizon).then_some(Tie { to, class: EdgeClass::I, bits, via })
         });
         ties.collect()
+    }
+
+    /// What each line at a value that began before `at` weighs as a coincidence there: of all
+    /// lines, and of those with a seed. Two lines with seeds meet by chance as often as such lines
+    /// come. Where the value names who acts, a line that brings a seed which none before it had is
+    /// progress, and only what comes again tells how often the actor is met without an attack.
+    fn coincidences(&self, value: Shared, trail: &Trail, at: Moment) -> (Weights, Weights) {
+        let mut known = BTreeSet::new();
+        let (mut all, mut seeded) = (Vec::new(), Vec::new());
+        for visit in trail.visits().iter().filter(|visit| visit.at < at) {
+            let Some(line) = self.lines.get(&visit.node) else { continue };
+            let weight = (visit.node, decay(visit.at.0, at.0));
+            all.push(weight);
+            let is_new = line.brings_seed(&mut known) && value.is_actor();
+            if line.is_seeded() && !is_new {
+                seeded.push(weight);
+            }
+        }
+        (all, seeded)
     }
 
     /// Those of a tree that speak for an attack: lines with a seed, and what is tied to others by

@@ -34,7 +34,7 @@ impl Default for Settings {
             false_stories_per_day: 0.01,
             seed_bits: 8.0,
             join_bits_min: 2.0,
-            horizon: Duration::from_secs(6 * 3600),
+            horizon: Duration::from_secs(3 * 86_400),
             story_life: Duration::from_secs(90 * 86_400),
             findings_max: Self::FINDINGS_MAX,
         }

@@ -10,7 +10,7 @@ use clew_event::story::EdgeClass;
 use clew_event::{EventId, Finding, ProcessKey, TimestampNs};
 use serde::{Deserialize, Serialize};
 
-use crate::trail::{Handle, rate_per_second};
+use crate::trail::Handle;
 
 /// Bits of a causal tie: chance would have to hit one in a million.
 pub(crate) const CAUSAL_BITS: f64 = 20.0;
@@ -127,19 +127,24 @@ impl Shared {
 }
 
 /// Bits for two findings that share a value, `apart` seconds from one another, where unrelated
-/// ones come with decayed count `weight`: log2(share·exp(−Δt/τ)/τ ÷ λ + (1 − share)).
-pub(crate) fn price(value: Shared, apart_seconds: f64, weight: f64) -> f64 {
+/// ones come with that rate λ: log2(share·exp(−Δt/τ)/τ ÷ λ + (1 − share)). Whoever acts may rest
+/// for the night: a part of the share is spread over a day.
+pub(crate) fn price(value: Shared, apart_seconds: f64, rate: f64) -> f64 {
     /// Share of attacks whose next step carries the value at all.
     const SHARE: f64 = 0.9;
-    let tau = value.span_seconds();
-    let density = SHARE * (-apart_seconds / tau).exp() / tau;
-    let bits = (density / rate_per_second(weight) + (1.0 - SHARE)).log2();
+    /// Share of them that go on only after a rest.
+    const SHARE_RESTED: f64 = 0.1;
+    const REST_SECONDS: f64 = 86_400.0;
+    let after = |tau: f64| (-apart_seconds / tau).exp() / tau;
+    let rested = if value.is_actor() { SHARE_RESTED } else { 0.0 };
+    let density = (SHARE - rested) * after(value.span_seconds()) + rested * after(REST_SECONDS);
+    let bits = (density / rate + (1.0 - SHARE)).log2();
     (bits * 100.0).round() / 100.0
 }
 
-/// How often unrelated findings meet at a value of this weight, per day.
-pub(crate) fn per_day(weight: f64) -> f64 {
-    (rate_per_second(weight) * 86_400.0 * 100.0).round() / 100.0
+/// How often unrelated findings meet at a value of this rate per second, per day.
+pub(crate) fn per_day(rate: f64) -> f64 {
+    (rate * 86_400.0 * 100.0).round() / 100.0
 }
 
 /// What is asked of one common ancestor.
@@ -214,13 +219,25 @@ mod tests {
     #[test]
     fn a_quiet_container_ties_and_a_busy_one_prices_itself_out() {
         let check = |apart_seconds, weight, least: f64, most: f64| {
-            let bits = price(Shared::Container, apart_seconds, weight);
+            let rate = crate::trail::rate_per_second(weight, false);
+            let bits = price(Shared::Container, apart_seconds, rate);
             assert!(least <= bits && bits <= most, "{bits} bits");
         };
         check(0.0, 0.0, 7.0, 8.0);
         check(600.0, 0.0, 5.5, 6.5);
         check(0.0, 100.0, -2.0, 0.0);
         check(36_000.0, 0.0, -4.0, 0.0);
+    }
+
+    #[test]
+    fn whoever_goes_on_may_rest_for_half_a_day_and_a_place_may_not() {
+        let half_a_day = |value, weight, is_progress| {
+            price(value, 43_200.0, crate::trail::rate_per_second(weight, is_progress))
+        };
+        assert!(2.0 < half_a_day(Shared::Caller, 0.0, true));
+        assert!(half_a_day(Shared::Caller, 0.0, false) < 0.0);
+        assert!(half_a_day(Shared::Caller, 1.0, true) < 0.0);
+        assert!(half_a_day(Shared::Container, 0.0, true) < 0.0);
     }
 
     fn ancestor(here: usize, there: usize) -> Ancestor<'static> {

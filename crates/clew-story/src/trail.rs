@@ -17,7 +17,10 @@ pub(crate) type Moment = (TimestampNs, FindingId);
 pub(crate) const HALF_LIFE_SECONDS: f64 = 6.0 * 3600.0;
 
 /// Occurrences assumed where none was seen.
-pub(crate) const PSEUDO_COUNT: f64 = 0.25;
+const PSEUDO_COUNT: f64 = 0.25;
+/// The same of one who acts and does what it did not do before. Most who call or ask are in no such
+/// finding for a month, while every place has its own each day: a quarter in 30 days.
+const PSEUDO_COUNT_OF_PROGRESS: f64 = PSEUDO_COUNT * HALF_LIFE_SECONDS / (30.0 * 86_400.0);
 
 /// One finding at a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,8 +110,9 @@ pub(crate) fn decay(then: TimestampNs, now: TimestampNs) -> f64 {
 }
 
 /// Occurrences per second that a decayed count stands for.
-pub(crate) fn rate_per_second(weight: f64) -> f64 {
-    (weight + PSEUDO_COUNT) * std::f64::consts::LN_2 / HALF_LIFE_SECONDS
+pub(crate) fn rate_per_second(weight: f64, is_progress: bool) -> f64 {
+    let pseudo = if is_progress { PSEUDO_COUNT_OF_PROGRESS } else { PSEUDO_COUNT };
+    (weight + pseudo) * std::f64::consts::LN_2 / HALF_LIFE_SECONDS
 }
 
 #[cfg(test)]
