@@ -17,7 +17,7 @@ pub(crate) type Moment = (TimestampNs, FindingId);
 pub(crate) const HALF_LIFE_SECONDS: f64 = 6.0 * 3600.0;
 
 /// Occurrences assumed where none was seen.
-const PSEUDO_COUNT: f64 = 0.25;
+pub(crate) const PSEUDO_COUNT: f64 = 0.25;
 /// The same of one who acts and does what it did not do before. Most who call or ask are in no such
 /// finding for a month, while every place has its own each day: a quarter in 30 days.
 const PSEUDO_COUNT_OF_PROGRESS: f64 = PSEUDO_COUNT * HALF_LIFE_SECONDS / (30.0 * 86_400.0);

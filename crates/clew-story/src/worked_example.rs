@@ -63,9 +63,10 @@ fn prices() -> String {
     for (name, weight) in
         [("quiet (n = 0)", 0.0), ("one other (n = 1)", 1.0), ("busy (n = 100)", 100.0)]
     {
-        let bits = |seconds| price(Shared::Container, seconds, weight);
+        let rate = trail::rate_per_second(weight, false);
+        let bits = |seconds| price(Shared::Container, seconds, rate);
         let (near, middle, far) = (bits(1.0), bits(600.0), bits(3_600.0));
-        let chance = per_day(weight);
+        let chance = per_day(rate);
         text.push_str(&format!("{name:<20}{near:>10.2}{middle:>10.2}{far:>10.2}{chance:>19.2}\n"));
     }
     text
