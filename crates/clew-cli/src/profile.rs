@@ -11,13 +11,14 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use clew_engine::{Engine, Output, Settings, State};
 use clew_event::{Finding, Text, TimestampNs};
 use clew_profile::Profiles;
-use clew_profile::export;
-use clew_profile::portable::ProfileFile;
+use clew_profile::declared::Declared;
+use clew_profile::portable::{FILE_BYTES_MAX, ProfileFile};
 use clew_profile::waivers::Waiver;
 use clew_profile::workload::Version;
+use clew_profile::{export, kubescape};
 use clew_rules::RuleSet;
 use clew_store::{Store, StoreReader};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::print::{self, Form};
@@ -82,7 +83,8 @@ pub(crate) enum ProfileCommand {
     },
     /// Add profiles that were exported to a state folder. `clew run` must not run meanwhile.
     Import {
-        /// Files that `clew profile export` wrote.
+        /// Files that `clew profile export` wrote, or JSON of Kubescape's `ApplicationProfile` and
+        /// `NetworkNeighborhood`.
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
         /// State folder of `clew run`.
@@ -144,14 +146,15 @@ pub(crate) fn profile(command: &ProfileCommand) -> Result<Exit> {
             return Ok(Exit::Done);
         }
         ProfileCommand::Import { files, state } => {
-            let read = |path: &PathBuf| -> Result<ProfileFile> {
-                let at = || format!("cannot read `{}`", path.display());
-                ProfileFile::read(&fs::read(path).with_context(at)?).with_context(at)
-            };
             // All or none: what was known stays where a file is damaged.
-            let files: Vec<ProfileFile> = files.iter().map(read).collect::<Result<_>>()?;
+            let files = files.iter().map(|path| imported(path)).collect::<Result<Vec<_>>>()?;
             change(state, |profiles| {
-                files.iter().for_each(|file| profiles.import(file));
+                files.iter().for_each(|file| match file {
+                    Imported::Learned(file) => profiles.import(file),
+                    Imported::Declared(containers) => containers
+                        .iter()
+                        .for_each(|(workload, declared)| profiles.declare(workload, declared)),
+                });
                 Ok(())
             })?;
             return Ok(Exit::Done);
@@ -191,6 +194,26 @@ pub(crate) fn profile(command: &ProfileCommand) -> Result<Exit> {
         return Ok(Exit::No);
     }
     Ok(Exit::Done)
+}
+
+/// What a file brings.
+enum Imported {
+    /// Profiles that another Clew learned.
+    Learned(Box<ProfileFile>),
+    /// What Kubescape learned, by workload.
+    Declared(Vec<(Text, Declared)>),
+}
+
+fn imported(path: &Path) -> Result<Imported> {
+    let at = || format!("cannot read `{}`", path.display());
+    let bytes = fs::read(path).with_context(at)?;
+    let is_small = bytes.len() <= FILE_BYTES_MAX;
+    match serde_json::from_slice::<Value>(&bytes) {
+        Ok(document) if is_small && kubescape::is_one(&document) => {
+            Ok(Imported::Declared(kubescape::read(&document).with_context(at)?))
+        }
+        _ => Ok(Imported::Learned(Box::new(ProfileFile::read(&bytes).with_context(at)?))),
+    }
 }
 
 fn of_version(

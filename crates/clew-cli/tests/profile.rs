@@ -96,3 +96,22 @@ fn a_profile_is_exported_imported_and_waived() {
     assert!(waive("the old buckets go in December").status.success());
     assert!(!waive(" ").status.success());
 }
+
+#[test]
+fn a_profile_of_kubescape_is_imported_and_one_that_is_cut_is_not() {
+    let folder = folder();
+    let mut document = json!({
+        "apiVersion": "spdx.softwarecomposition.kubescape.io/v1beta1",
+        "kind": "ApplicationProfile",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"containers": [{"name": "web", "execs": [{"path": "/bin/date"}]}]},
+    });
+    let import = |document: &Value| {
+        std::fs::write(folder.path().join("web.json"), document.to_string()).unwrap();
+        run(folder.path(), &["import", "web.json", "--state", "state"])
+    };
+    assert!(import(&document).status.success());
+    document["spec"] = Value::Null;
+    let refused = import(&document);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no `spec.containers`"));
+}

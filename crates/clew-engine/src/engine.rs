@@ -198,6 +198,9 @@ impl Engine {
         let before = output.stories.len();
         act(&mut self.stories, &mut output.stories);
         self.counts.revisions += (output.stories.len() - before) as u64;
+        for step in output.stories.iter().skip(before).flat_map(|story| &story.steps) {
+            self.profiles.retract_finding(step.finding);
+        }
         for link in self.stories.take_drawn() {
             output.evidence.append(&mut self.witnesses.take(&link.events));
             output.links.push(link);
@@ -229,6 +232,9 @@ impl Engine {
                 continue;
             }
             self.counts.findings += 1;
+            if self.profiling == Profiling::On {
+                self.profiles.remember(finding.id, &self.context.view(event));
+            }
             self.join(|stories, revisions| stories.join(&finding, revisions), output);
             if 1 < finding.events.len() {
                 output.evidence.append(&mut self.witnesses.take(&finding.events));

@@ -18,7 +18,7 @@ use crate::item::{KeyBuilder, REST};
 use crate::peer;
 use crate::shape::volatile;
 
-/// Who runs the first program of a container.
+/// Who runs the first program of a container, and sets it up before.
 pub const START: &str = "(start)";
 /// How a program is executed that is not in the image, or has no file at all.
 pub const DROPPED: &str = "dropped";
@@ -29,7 +29,14 @@ const SYSTEM_DEPTH: usize = 3;
 
 /// Begins `key` as the item that the event shows; `None` where it shows none.
 pub fn read(view: &View<'_>, key: &mut KeyBuilder) -> Option<Class> {
-    let who = || view.process().and_then(|process| process.image.as_deref()).map(|it| &it.path);
+    let start = Text::from(START);
+    let who = || {
+        let image = view.process()?.image.as_deref()?;
+        // A runtime runs from a file that the container does not hold until the first program is
+        // in place, and no path leads there.
+        let is_runtime = image.path.as_bytes() == b"/" && view.container_id().is_some();
+        Some(if is_runtime { &start } else { &image.path })
+    };
     match &view.event().kind {
         EventKind::Executed(executed) => Some(of_exec(view, executed, key)),
         EventKind::File(file) => of_file(view, who()?, file, key),
@@ -114,11 +121,9 @@ fn of_file(view: &View<'_>, who: &Text, file: &FileEvent, key: &mut KeyBuilder) 
     key.begin(Class::File, who.as_bytes(), how);
     let path = file.path.as_bytes();
     let parts = || path.split(|&byte| byte == b'/').filter(|part| !part.is_empty());
-    let is_system = parts()
-        .next()
-        .is_some_and(|first| SYSTEM_TREES.iter().any(|tree| tree.as_bytes() == first));
-    if is_system && how == "read" {
-        let directory = parts().count().saturating_sub(1).min(SYSTEM_DEPTH);
+    if how == "read"
+        && let Some(directory) = system_depth(path)
+    {
         parts().take(directory).for_each(|part| {
             key.part(part);
         });
@@ -137,6 +142,14 @@ fn of_file(view: &View<'_>, who: &Text, file: &FileEvent, key: &mut KeyBuilder) 
         }
     }
     Some(Class::File)
+}
+
+/// How many parts of a path are kept where it is read from what an image holds.
+pub(crate) fn system_depth(path: &[u8]) -> Option<usize> {
+    let parts = || path.split(|&byte| byte == b'/').filter(|part| !part.is_empty());
+    let first = parts().next()?;
+    let is_system = SYSTEM_TREES.iter().any(|tree| tree.as_bytes() == first);
+    is_system.then(|| parts().count().saturating_sub(1).min(SYSTEM_DEPTH))
 }
 
 /// A process reads of itself under its own number; of another one under a hole.

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::class::Class;
 use crate::item::Item;
+use crate::kubescape::{ALL, ONE};
 use crate::profile::Profile;
 use crate::record::Record;
 
@@ -59,8 +60,8 @@ fn strange_units(profile: &Profile, class: Class) -> u64 {
 /// Kubescape's wildcard for one part of a path, and for all that follows.
 fn kubescape_path(item: &Item<'_>) -> String {
     let parts = item.parts.iter().map(|part| match *part {
-        crate::item::REST => "*",
-        part if part.starts_with('{') => "\u{22ef}",
+        crate::item::REST => ALL,
+        part if part.starts_with('{') => ONE,
         part => part,
     });
     parts.fold(String::new(), |path, part| path + "/" + part)
@@ -72,7 +73,7 @@ pub fn application_profile(workload: &Text, profile: &Profile) -> Value {
     let execs = agreed(profile, Class::Exec).into_iter().filter_map(|(item, _)| {
         let (path, arguments) = item.parts.split_first()?;
         let arguments = arguments.iter().map(|part| {
-            if part.starts_with('{') { "\u{22ef}" } else { part }
+            if part.starts_with('{') { ONE } else { part }
         });
         Some(json!({"path": path, "args": std::iter::once(*path).chain(arguments).collect::<Vec<_>>()}))
     });

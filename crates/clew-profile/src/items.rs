@@ -46,7 +46,7 @@ impl Items {
 
     /// The key as it is held, to be shared.
     pub(crate) fn held(&self, key: &str) -> Option<Arc<str>> {
-        self.order.get(key).cloned()
+        self.records.get_key_value(key).map(|(held, _)| Arc::clone(held))
     }
 
     pub(crate) fn len(&self) -> usize {

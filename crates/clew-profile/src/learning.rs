@@ -12,6 +12,8 @@ const DRIFT_MILLI: u32 = 4_000;
 const SLACK: f64 = 0.1;
 /// For so many units after a drift nothing is called learned: half a day.
 const DRIFT_UNITS: u64 = 72;
+/// A promise is compared with what comes from so many units on: before, it says next to nothing.
+const PROMISING_UNITS: u64 = 20;
 /// How much the first guess of kinds weighs.
 const KIND_WEIGHT: f64 = 8.0;
 
@@ -63,6 +65,22 @@ pub(crate) struct Learning {
     scores: Vec<u32>,
     /// The same, as it was when the class was first learned: what calibration compares with.
     frozen: Vec<u32>,
+    /// Millionths of units that were expected to show something new, each by what was known
+    /// before it.
+    #[serde(default)]
+    promised_millionths: u64,
+    /// Units of those that did.
+    #[serde(default)]
+    realized: u64,
+}
+
+/// What was promised of new behavior, and what came, in units.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// So many units were expected to show something new.
+    pub promised: f64,
+    /// So many did.
+    pub realized: u64,
 }
 
 impl Learning {
@@ -101,6 +119,25 @@ impl Learning {
         }
     }
 
+    /// Compares what was promised of a unit, by `past` alone, with what it showed.
+    pub(crate) fn compare(&mut self, past: Sample, is_new: bool) {
+        if PROMISING_UNITS <= past.units {
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share, so at most a million"
+            )]
+            let promised = (past.unseen() * 1e6).round() as u64;
+            self.promised_millionths = self.promised_millionths.saturating_add(promised);
+            self.realized = self.realized.saturating_add(u64::from(is_new));
+        }
+    }
+
+    /// How promises were kept until now.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept { promised: real(self.promised_millionths) / 1e6, realized: self.realized }
+    }
+
     /// Compares the bound with what may be promised.
     pub(crate) fn look(&mut self, sample: Sample) {
         self.is_bounded = sample.bound() <= UNSEEN_MAX;
@@ -132,6 +169,9 @@ impl Learning {
         for (ours, theirs) in self.kinds.iter_mut().zip(other.kinds) {
             *ours = ours.saturating_add(theirs);
         }
+        self.promised_millionths =
+            self.promised_millionths.saturating_add(other.promised_millionths);
+        self.realized = self.realized.saturating_add(other.realized);
         self.excess_milli = self.excess_milli.max(other.excess_milli);
         self.drifts_until = self.drifts_until.max(other.drifts_until);
         add(&mut self.scores, &other.scores);
@@ -205,6 +245,17 @@ mod tests {
         assert!(before < learning.share(Kind::Stranger));
         let shares = [Kind::Near, Kind::Far, Kind::Stranger].map(|kind| learning.share(kind));
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_promise_is_compared_from_promising_units_on_with_what_came() {
+        let mut learning = Learning::default();
+        learning.compare(Sample { units: PROMISING_UNITS - 1, owners: 9 }, true);
+        assert_eq!(learning.kept(), Kept::default());
+        for is_new in [true, false, false, false] {
+            learning.compare(Sample { units: 20, owners: 5 }, is_new);
+        }
+        assert_eq!(learning.kept(), Kept { promised: 1.0, realized: 1 });
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! says), [`scene`] and [`mod@unit`] (whose it is, and when), [`record`] and `items` (counts), `shape`
 //! and `tree` (which parts are holes), [`estimate`] and [`learning`] (when it is learned),
 //! [`prior`] and [`judge`] (how strange a new item is), [`profile`], [`workload`] (releases),
-//! [`profiles`] (all of it), [`waivers`], [`portable`], [`export`].
+//! [`profiles`] (all of it), `taught` (what a story takes back), [`waivers`],
+//! [`declared`], [`portable`], [`kubescape`], [`export`].
 //!
 //! Invariant: every count can be added to that of another node in any order, and a unit's share
 //! can be taken back; no table grows beyond its `…_MAX`; time comes from events alone.
@@ -13,11 +14,13 @@
 
 pub mod behavior;
 pub mod class;
+pub mod declared;
 pub mod estimate;
 pub mod export;
 pub mod item;
 mod items;
 pub mod judge;
+pub mod kubescape;
 pub mod learning;
 pub mod novelty;
 mod peer;
@@ -29,6 +32,7 @@ pub mod profiles;
 pub mod record;
 pub mod scene;
 mod shape;
+mod taught;
 mod tree;
 pub mod unit;
 pub mod waivers;

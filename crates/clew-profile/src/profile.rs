@@ -15,7 +15,7 @@ use crate::class::Class;
 use crate::estimate::Sample;
 use crate::item::Item;
 use crate::items::Items;
-use crate::learning::{Kind, Learning};
+use crate::learning::{Kept, Kind, Learning};
 use crate::phases::Phases;
 use crate::record::Record;
 use crate::tree::Tree;
@@ -54,6 +54,9 @@ pub(crate) struct OpenUnit {
     novelties: u32,
     /// Greatest surprise of each class, in whole bits.
     scores: BTreeMap<Class, u8>,
+    /// Classes of which it showed something that no unit had before.
+    #[serde(default)]
+    fresh: BTreeSet<Class>,
     pub(crate) is_quarantined: bool,
     /// How much was told of it.
     pub(crate) told: u32,
@@ -113,9 +116,15 @@ impl Profile {
 
     /// Ends the unit of a replica, where one goes on.
     pub(crate) fn leave(&mut self, replica: Replica) {
+        let past = Class::ALL.map(|class| (class, self.past(class, replica)));
         let Some(open) = self.open.remove(&replica) else { return };
         if open.is_quarantined {
             return;
+        }
+        for (class, past) in past.into_iter().filter(|(class, _)| !class.is_of_requests()) {
+            if let Some(learning) = self.classes.get_mut(&class) {
+                learning.compare(past, open.fresh.contains(&class));
+            }
         }
         self.phases.merge(open.phases);
         for class in Class::ALL {
@@ -134,10 +143,16 @@ impl Profile {
 
     /// How the profile knows an item, by its key as it came.
     pub(crate) fn known(&self, class: Class, raw: (&str, usize), moment: Moment) -> Known {
+        let open = self.open.get(&moment.replica).filter(|_| !class.is_of_requests());
+        let is_met = |key: &str| open.is_some_and(|open| open.seen.contains(key));
+        // Most events repeat what their unit did before, and cost one look-up in what that unit
+        // did, however much the profile holds.
+        if is_met(raw.0) {
+            return Known::Met;
+        }
         let mut resolved = String::new();
         let key = self.resolve(raw, &mut resolved);
-        let open = self.open.get(&moment.replica);
-        if open.is_some_and(|open| open.seen.contains(key)) && !class.is_of_requests() {
+        if is_met(key) {
             return Known::Met;
         }
         let now = UnitId::at(moment.replica, moment.time).slice;
@@ -199,6 +214,9 @@ impl Profile {
         {
             open.seen.insert(held);
             open.novelties = open.novelties.saturating_add(u32::from(is_new));
+            if is_new {
+                open.fresh.insert(class);
+            }
         }
         if !is_met {
             self.generalize((&key, raw.1), unit, is_new);
@@ -270,6 +288,10 @@ impl Profile {
                 record.subtract(unit);
             });
         }
+        // What nobody did and nobody was told of is not known.
+        if self.items.get(key).is_some_and(|it| it.units == 0 && it.told_bits == 0) {
+            self.items.remove(key);
+        }
     }
 
     fn set_aside(&mut self, unit: UnitId) {
@@ -313,6 +335,12 @@ impl Profile {
     pub fn is_drifting(&self, class: Class) -> bool {
         let sample = self.sample(class);
         self.classes.get(&class).is_some_and(|learning| learning.is_drifting(sample))
+    }
+
+    /// What was promised of the class until now, unit by unit, and what came; nothing for requests.
+    #[must_use]
+    pub fn kept(&self, class: Class) -> Kept {
+        self.classes.get(&class).map_or_else(Kept::default, Learning::kept)
     }
 
     /// Every item with its record, in the order of keys.

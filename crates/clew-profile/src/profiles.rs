@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use clew_context::View;
 use clew_event::container::Lifecycle;
-use clew_event::{EventKind, Text};
+use clew_event::{EventKind, FindingId, Text};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::behavior;
 use crate::class::Class;
+use crate::declared::Declared;
 use crate::estimate;
 use crate::item::{Item, KeyBuilder};
 use crate::judge::{Case, Elsewhere, Surprise, judge};
@@ -20,6 +21,7 @@ use crate::novelty::{self, Novelty, RELEASE_RULE, SEED_BITS, TELLING_BITS};
 use crate::prior;
 use crate::profile::{Known, Profile};
 use crate::scene::{Scene, repository};
+use crate::taught::Taught;
 use crate::unit::{SLICE_SECONDS, UnitId};
 use crate::waivers::{Waiver, WaiverError, Waivers};
 use crate::workload::Workload;
@@ -40,6 +42,8 @@ pub struct Profiles {
     workloads: FxHashMap<Text, Workload>,
     waivers: Waivers,
     counts: Counts,
+    #[serde(default)]
+    taught: Taught,
     #[serde(skip)]
     key: Scratch,
 }
@@ -163,6 +167,9 @@ impl Profiles {
         let Some(item) = Item::of_key(key) else { return usual };
         let Some(workload) = self.workloads.get(&scene.workload) else { return usual };
         let Some(version) = workload.at(at) else { return usual };
+        if workload.declared.covers(&item) && prior::never_learned(&item).is_none() {
+            return usual;
+        }
         let now = UnitId::at(scene.moment.replica, scene.moment.time).slice;
         let parent = workload.parent(at);
         let is_inherited = parent
@@ -272,6 +279,20 @@ impl Profiles {
         }
     }
 
+    /// Remembers in which unit a finding was made, until a story asks.
+    pub fn remember(&mut self, finding: FindingId, view: &View<'_>) {
+        if let Some(scene) = Scene::of(view) {
+            let unit = UnitId::at(scene.moment.replica, scene.moment.time);
+            self.taught.remember(finding, scene.workload, unit);
+        }
+    }
+
+    /// A story made the finding a step: takes back what its unit taught; true where anything was.
+    pub fn retract_finding(&mut self, finding: FindingId) -> bool {
+        let taught = self.taught.take(finding);
+        taught.is_some_and(|(workload, unit)| self.retract(&workload, unit))
+    }
+
     /// Takes back what a unit of the past taught to a workload; true where anything was.
     pub fn retract(&mut self, workload: &Text, unit: UnitId) -> bool {
         let Some(workload) = self.workloads.get_mut(workload) else { return false };
@@ -324,6 +345,14 @@ impl Profiles {
         ours.suppressed = ours.suppressed.saturating_add(theirs.suppressed);
         ours.waived = ours.waived.saturating_add(theirs.waived);
         ours.quarantined = ours.quarantined.saturating_add(theirs.quarantined);
+    }
+
+    /// Declares what a workload does, whoever acts in it.
+    pub fn declare(&mut self, name: &Text, declared: &Declared) {
+        if !self.workloads.contains_key(name) {
+            self.make_room();
+        }
+        self.workloads.entry(name.clone()).or_default().declared.merge(declared);
     }
 
     /// Adds one profile that was read from a file.

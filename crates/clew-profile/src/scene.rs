@@ -7,6 +7,9 @@ use crate::behavior;
 use crate::profile::Moment;
 use crate::unit::Replica;
 
+/// The workload of programs that run from memory on a host, and how the kernel's names of them
+/// begin.
+const MEMORY: &str = "/memfd:";
 /// How long the first phase of a container lasts.
 const START_SECONDS: u64 = 60;
 
@@ -42,6 +45,9 @@ impl Scene {
                 EventKind::Executed(_) => behavior::parent_exe(view)?,
                 _ => view.workload(),
             };
+            // Names of memory files are chosen anew each time, and so would be workloads without end.
+            let is_memory = workload.as_bytes().starts_with(MEMORY.as_bytes());
+            let workload = if is_memory { MEMORY.into() } else { workload };
             return Self::of_host(workload, &view.key()?.boot.0.to_le_bytes(), event);
         };
         let told = view.container()?;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_event::Text;
 use serde::{Deserialize, Serialize};
 
+use crate::declared::Declared;
 use crate::profile::{Moment, Profile};
 use crate::unit::Replica;
 
@@ -27,6 +28,9 @@ pub const NAMED_MAX: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     versions: Vec<Version>,
+    /// What somebody declared of it, whatever the image.
+    #[serde(default)]
+    pub(crate) declared: Declared,
     /// Images that were given up.
     pub versions_dropped: u64,
 }
@@ -90,6 +94,12 @@ impl Workload {
         &self.versions
     }
 
+    /// What somebody declared of it.
+    #[must_use]
+    pub const fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
     pub(crate) fn at(&self, at: usize) -> Option<&Version> {
         self.versions.get(at)
     }
@@ -119,6 +129,7 @@ impl Workload {
                 None => self.versions.push(theirs.clone()),
             }
         }
+        self.declared.merge(&other.declared);
         // The newest are kept, by what is the same whoever asks.
         self.versions.sort_by(|a, b| (a.last, &a.digest).cmp(&(b.last, &b.digest)));
         while VERSIONS_MAX < self.versions.len() {

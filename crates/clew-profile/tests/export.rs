@@ -2,8 +2,8 @@
 
 mod common;
 
-use clew_profile::export;
-use common::{UNIT, USUAL, does, only, scene, settled};
+use clew_profile::{Class, Item, Profiles, export, kubescape};
+use common::{SHELL, UNIT, USUAL, does, only, scene, settled};
 use serde_json::json;
 
 #[test]
@@ -58,4 +58,48 @@ fn a_read_only_root_needs_what_is_written_beyond_tmp() {
         }
     }
     assert_eq!(export::writes_beyond_tmp(only(&profiles)), ["/srv/up"]);
+}
+
+#[test]
+fn what_is_exported_for_kubescape_and_read_again_covers_what_is_agreed_on() {
+    let profiles = settled(20);
+    let web = clew_event::Text::from("shop/web");
+    let mut other = Profiles::default();
+    for document in [
+        export::application_profile(&web, only(&profiles)),
+        export::network_neighborhood(&web, only(&profiles)),
+    ] {
+        for (workload, declared) in kubescape::read(&document).unwrap() {
+            assert_eq!(workload, web);
+            other.declare(&workload, &declared);
+        }
+    }
+    let known = other.known();
+    let declared = known.get(&web).unwrap().declared();
+    for (item, _) in only(&profiles).items().filter(|(item, _)| item.class != Class::Dns) {
+        assert!(declared.covers(&item), "{item}");
+    }
+    assert!(!declared.covers(&Item::of_key(SHELL).unwrap()));
+}
+
+#[test]
+fn what_was_declared_is_not_told_but_what_is_never_normal_is() {
+    let mut profiles = settled(600);
+    let document = json!({
+        "apiVersion": "spdx.softwarecomposition.kubescape.io/v1beta1",
+        "kind": "ApplicationProfile",
+        "metadata": {"name": "web"},
+        "spec": {"containers": [{
+            "name": "web",
+            "execs": [{"path": "/bin/sh", "args": ["/bin/sh", "-c", "id"]}],
+            "opens": [{"path": "/proc/*", "flags": ["O_RDONLY"]}],
+        }]},
+    });
+    for (workload, declared) in kubescape::read(&document).unwrap() {
+        profiles.declare(&workload, &declared);
+    }
+    let now = scene(1, 600 * UNIT);
+    assert_eq!(does(&mut profiles, &now, SHELL), []);
+    assert_eq!(does(&mut profiles, &now, "file\tx\tread\tproc\t{number}\tenviron").len(), 1);
+    assert_eq!(does(&mut profiles, &now, "exec\t/usr/bin/node\t\t/bin/sh\t-c\tls").len(), 1);
 }

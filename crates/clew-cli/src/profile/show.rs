@@ -36,7 +36,19 @@ pub(super) fn line(
         return writeln!(out, "{line}");
     }
     let ready = if ready.is_empty() { "nothing ready".into() } else { ready.join(", ") };
-    writeln!(out, "{name}  {}  {items} behaviors in {units} units, {ready}", version.image)
+    let taken = match profile.quarantined() {
+        0 => String::new(),
+        taken => format!(", {} taken back as suspicious", counted(taken, "unit")),
+    };
+    let (items, units) = (counted(items, "behavior"), counted(units, "unit"));
+    let image =
+        if version.image.is_empty() { String::new() } else { format!(" {}", version.image) };
+    writeln!(out, "{name}{image}: {items} in {units}{taken}; {ready}")
+}
+
+/// `1 unit`, `2 units`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// What a workload does, by class and program.
@@ -64,7 +76,13 @@ pub(super) fn tree(
         }
         before = (Some(item.class), item.who);
         let how = if item.how.is_empty() { String::new() } else { format!("{} ", item.how) };
-        writeln!(out, "      {how}{}  ({} units)", item.what(), record.units)?;
+        let told = match record.told_bits {
+            0 => String::new(),
+            bits => format!(", told with {bits} bits"),
+        };
+        let units = counted(usize::try_from(record.units).unwrap_or(usize::MAX), "unit");
+        let doubt = if record.is_normal(record.last) { "" } else { ", not normal yet" };
+        writeln!(out, "      {how}{}  ({units}{doubt}{told})", item.what())?;
     }
     Ok(())
 }
@@ -108,6 +126,7 @@ pub(super) fn progress(
     for class in Class::ALL.into_iter().filter(has_items) {
         let sample = profile.sample(class);
         let words = learned_words(profile, class, sample);
+        let kept = profile.kept(class);
         if is_json {
             let line = json!({
                 "type": "progress",
@@ -119,6 +138,8 @@ pub(super) fn progress(
                 "bound": sample.bound(),
                 "is_ready": profile.is_ready(class),
                 "is_drifting": profile.is_drifting(class),
+                "promised": kept.promised,
+                "realized": kept.realized,
                 "hours": hours,
                 "weekdays": weekdays,
                 "words": words,
@@ -131,7 +152,15 @@ pub(super) fn progress(
             (_, true) => "drifting",
             _ => "learning",
         };
-        writeln!(out, "  {:15} {state:9} {words}", class.name())?;
+        let until_now = if kept.promised == 0.0 && kept.realized == 0 {
+            String::new()
+        } else {
+            format!(
+                " ({:.1} new units were expected until now, {} came)",
+                kept.promised, kept.realized
+            )
+        };
+        writeln!(out, "  {:15} {state:9} {words}{until_now}", class.name())?;
     }
     Ok(())
 }
@@ -144,7 +173,8 @@ pub(super) fn difference(
     is_json: bool,
 ) -> io::Result<usize> {
     let keys = |profile: &Profile| -> BTreeMap<String, String> {
-        profile.items().map(|(item, _)| (item.key(), item.to_string())).collect()
+        let done = profile.items().filter(|(_, record)| 0 < record.units);
+        done.map(|(item, _)| (item.key(), item.to_string())).collect()
     };
     let (a, b) = (keys(a), keys(b));
     let gone = a.iter().filter(|(key, _)| !b.contains_key(*key)).map(|it| (it, "-", "removed"));
