@@ -53,12 +53,15 @@ fn judge(criterion: &mut Criterion) {
         let mut at = 0_u64;
         let mut keys = keys.iter().cycle();
         group.bench_function(BenchmarkId::new("known", items), |bencher| {
+            let mut scenes = [scene(0, 0), scene(1, 0)];
             bencher.iter(|| {
                 at += 1;
-                let Some(key) = keys.next() else { return };
+                let (Some(key), [even, odd]) = (keys.next(), &mut scenes) else { return };
+                let scene = if at % 2 == 0 { even } else { odd };
                 // The second of the event moves, so that new units begin.
-                let scene = scene(at % 2, 10_000_000 + at / 100);
-                profiles.take(&scene, Class::File, (black_box(key), 1), &mut found);
+                let second = 1_774_028_800 + at / 100;
+                scene.moment.time = TimestampNs::from_unix_ns(second * 1_000_000_000);
+                profiles.take(scene, Class::File, (black_box(key), 1), &mut found);
             });
         });
     }
