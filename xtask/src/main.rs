@@ -1,4 +1,4 @@
-//! Chores of the house: `tidy`, `codegen`, `bench` and `storybench`.
+//! Chores of the house: `tidy`, `codegen`, `bench`, `storybench` and `ait`.
 //!
 //! Whatever a machine can check about the form of this repository is checked here, so that people
 //! can look at meaning. Reading order: [`tree`] (which files there are), [`tidy`] (one small
@@ -27,6 +27,7 @@ const USAGE: &str = "usage: cargo xtask CHORE
   codegen [--check]  write the generated files, or say which are stale
   bench [FILTER]     run the benchmarks and print figures and ratios
   storybench …       make up attacks, and print what became of them as stories
+  ait FOLDER         tell a public set of labelled alerts as stories, and print figures
 ";
 
 fn main() -> ExitCode {
@@ -37,7 +38,9 @@ fn main() -> ExitCode {
         ["codegen"] => run_codegen(codegen::Mode::Write),
         ["codegen", "--check"] => run_codegen(codegen::Mode::Check),
         ["bench", filters @ ..] => bench::run(filters).map(|report| (report, true)),
-        ["storybench", words @ ..] => storybench::run(words).map(|report| (report, true)),
+        [program @ ("storybench" | "ait"), words @ ..] => {
+            storybench::run(program, words).map(|report| (report, true))
+        }
         _ => return say(USAGE, ExitCode::from(2)),
     };
     match answer {
