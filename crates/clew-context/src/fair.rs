@@ -60,6 +60,17 @@ impl<O: Clone + Eq + Hash + Ord, K: Clone + Eq + Hash, V> Fair<O, K, V> {
         Some(value)
     }
 
+    /// The value under `key`; where there is none, a new one, as the newest of its origin.
+    pub(crate) fn or_default(&mut self, key: &(O, K)) -> Option<&mut V>
+    where
+        V: Default,
+    {
+        if !self.entries.contains_key(key) {
+            self.insert(key.clone(), V::default());
+        }
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
     /// Puts `value` under `key`, as the newest of its origin.
     pub(crate) fn insert(&mut self, key: (O, K), value: V) {
         self.remove(&key);
@@ -153,6 +164,16 @@ mod tests {
         let kept = [(1, 0), (1, 1), (2, 0), (9, 997), (9, 998), (9, 999)];
         assert_eq!(keys(&table), kept.into());
         assert_eq!((table.len(), table.evicted()), (6, 997));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_made_once_and_pushes_out_of_the_largest_origin() {
+        let mut table = Fair::<u8, u16, u16>::new(3);
+        for key in [(1, 0), (9, 0), (9, 1), (1, 0), (9, 2)] {
+            *table.or_default(&key).unwrap() += 1;
+        }
+        let found = [(1, 0), (9, 0), (9, 1), (9, 2)].map(|key| table.get(&key).copied());
+        assert_eq!(found, [Some(2), None, Some(1), Some(1)]);
     }
 
     #[test]

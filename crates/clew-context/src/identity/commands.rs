@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::binding::{Class, Relation};
 use super::key::Identity;
 use crate::bounded::Bounded;
+use crate::fair::Fair;
 
 /// Most pods, and most containers whose pod is not told yet, for which something waits.
 pub const WAITING_PODS_MAX: usize = 4096;
@@ -102,8 +103,8 @@ struct Waiting {
 /// What waits for its other half.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Commands {
-    /// By namespace and name.
-    pods: Bounded<(Text, Text), Waiting>,
+    /// By namespace and name: no namespace pushes out what waits in another.
+    pods: Fair<Text, Text, Waiting>,
     /// Starts in containers whose pod is not told yet.
     unplaced: Bounded<ContainerId, BTreeSet<Start>>,
     dropped: u64,
@@ -112,7 +113,7 @@ pub(super) struct Commands {
 impl Default for Commands {
     fn default() -> Self {
         Self {
-            pods: Bounded::new(WAITING_PODS_MAX),
+            pods: Fair::new(WAITING_PODS_MAX),
             unplaced: Bounded::new(WAITING_PODS_MAX),
             dropped: 0,
         }
@@ -122,7 +123,8 @@ impl Default for Commands {
 impl Commands {
     /// A command was asked for; gives the processes that may be it.
     pub(super) fn ask(&mut self, namespace: &Text, pod: &Text, asked: Asked) -> Vec<Pair> {
-        let waiting = self.pods.or_default(&(namespace.clone(), pod.clone()));
+        let key = (namespace.clone(), pod.clone());
+        let Some(waiting) = self.pods.or_default(&key) else { return Vec::new() };
         if waiting.asked.contains(&asked) {
             return Vec::new();
         }
@@ -134,7 +136,8 @@ impl Commands {
 
     /// A process was started; gives the commands that it may be.
     pub(super) fn start(&mut self, place: &Place, start: Start) -> Vec<Pair> {
-        let waiting = self.pods.or_default(&(place.namespace.clone(), place.pod.clone()));
+        let key = (place.namespace.clone(), place.pod.clone());
+        let Some(waiting) = self.pods.or_default(&key) else { return Vec::new() };
         let start = (start, place.clone());
         if waiting.starts.contains(&start) {
             return Vec::new();
