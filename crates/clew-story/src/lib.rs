@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 mod alternatives;
+#[cfg(test)]
+mod bad_input;
 mod blindness;
 mod cast;
 #[cfg(test)]
