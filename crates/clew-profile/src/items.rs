@@ -111,6 +111,13 @@ impl Items {
         true
     }
 
+    /// Notes something of an item that is no count.
+    pub(crate) fn mark(&mut self, key: &str, how: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.records.get_mut(key) {
+            how(record);
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: &str) -> Option<Record> {
         let record = self.records.remove(key)?;
         self.order.remove(key);

@@ -17,6 +17,7 @@ use crate::item::Item;
 use crate::items::Items;
 use crate::learning::{Kept, Kind, Learning};
 use crate::phases::Phases;
+use crate::prior;
 use crate::record::Record;
 use crate::tree::Tree;
 use crate::unit::{Replica, UnitId};
@@ -25,6 +26,10 @@ use crate::unit::{Replica, UnitId};
 pub const NOVELTY_OF_UNIT_MAX: u32 = 2_048;
 /// Most replicas whose unit goes on; the one that is longest silent ends first.
 pub const OPEN_UNITS_MAX: usize = 1_024;
+/// What only units under suspicion showed, and is as telling as this anywhere, is not learned from
+/// their replica again: who was attacked does not vouch for what he did then, but another replica
+/// or the next life may.
+const SUSPECT_BITS: f64 = 3.0;
 /// Most units under suspicion that are remembered after they ended.
 pub const QUARANTINED_MAX: usize = 256;
 
@@ -195,7 +200,11 @@ impl Profile {
         if open.is_quarantined || is_met && !is_request {
             return false;
         }
-        let is_new = self.items.get(&key).is_none_or(|record| record.units == 0);
+        let record = self.items.get(&key);
+        if record.is_some_and(|record| record.suspect == Some(moment.replica)) {
+            return false;
+        }
+        let is_new = record.is_none_or(|record| record.units == 0);
         if is_new && NOVELTY_OF_UNIT_MAX <= open.novelties {
             self.dropped = self.dropped.saturating_add(1);
             return false;
@@ -288,13 +297,32 @@ impl Profile {
                 record.subtract(unit);
             });
         }
-        // What nobody did and nobody was told of is not known.
-        if self.items.get(key).is_some_and(|it| it.units == 0 && it.told_bits == 0) {
+        let Some(record) = self.items.get(key).filter(|record| record.units == 0) else { return };
+        let is_told = record.told_bits != 0;
+        if !self.suspect(key, unit.replica) && !is_told {
+            // What nobody did and nobody was told of is not known.
             self.items.remove(key);
         }
     }
 
+    /// Where the item is telling, the replica is not heard about it any more; false where not.
+    fn suspect(&mut self, key: &str, replica: Replica) -> bool {
+        let is_telling = Item::of_key(key).is_some_and(|it| SUSPECT_BITS <= prior::bits(&it));
+        if is_telling {
+            self.items.mark(key, |record| record.suspect = Some(replica));
+        }
+        is_telling
+    }
+
     fn set_aside(&mut self, unit: UnitId) {
+        // What was told of it and therefore not learned yet.
+        let told = self.items.iter().filter(|(_, record)| {
+            record.units == 0 && record.told_bits != 0 && record.last == unit.slice
+        });
+        let told: Vec<Arc<str>> = told.map(|(key, _)| Arc::clone(key)).collect();
+        for key in told {
+            self.suspect(&key, unit.replica);
+        }
         self.tree.retract(unit);
         self.units = self.units.saturating_sub(1);
         self.quarantined.insert(unit);

@@ -33,6 +33,10 @@ pub struct Record {
     pub lifetimes: Vec<(Replica, u32)>,
     /// With how many bits it was told last; 0 where it was not.
     pub told_bits: u8,
+    /// The replica from which it was taken back last, where it is telling: that one does not
+    /// vouch for it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspect: Option<Replica>,
 }
 
 impl Record {
@@ -76,6 +80,7 @@ impl Record {
         other.sightings.iter().for_each(|unit| self.keep(*unit));
         other.lifetimes.iter().for_each(|(replica, day)| self.live(*replica, *day));
         self.told_bits = self.told_bits.max(other.told_bits);
+        self.suspect = self.suspect.max(other.suspect);
     }
 
     /// Adds an item that is now the same as this one; a unit that has both counts once, as far as

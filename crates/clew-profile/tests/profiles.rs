@@ -116,6 +116,28 @@ fn a_unit_under_suspicion_leaves_no_trace() {
 }
 
 #[test]
+fn a_replica_that_was_attacked_does_not_vouch_for_what_it_did_then() {
+    let mut profiles = settled(20);
+    let tool = "exec\t/usr/bin/node\t\t/usr/bin/python3\tx.py";
+    let units = |profiles: &Profiles| {
+        let mut items = only(profiles).items();
+        items.find(|(item, _)| item.parts.contains(&"x.py")).map_or(0, |(_, record)| record.units)
+    };
+    let day = 144;
+    does(&mut profiles, &scene(1, 20 * UNIT), tool);
+    let unit = UnitId::at(Replica(1), scene(1, 20 * UNIT).moment.time);
+    assert!(profiles.retract(&"web".into(), unit));
+    for later in 1..5 {
+        does(&mut profiles, &scene(1, (20 + later * day) * UNIT), tool);
+    }
+    assert_eq!(units(&profiles), 0);
+    for later in 1..5 {
+        does(&mut profiles, &scene(2, (20 + later * day) * UNIT), tool);
+    }
+    assert!(3 <= units(&profiles), "another replica may: {}", units(&profiles));
+}
+
+#[test]
 fn a_release_gives_one_notice_and_inherits_the_rest() {
     let mut profiles = settled(600);
     let news =

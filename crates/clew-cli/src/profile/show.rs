@@ -81,7 +81,11 @@ pub(super) fn tree(
             bits => format!(", told with {bits} bits"),
         };
         let units = counted(usize::try_from(record.units).unwrap_or(usize::MAX), "unit");
-        let doubt = if record.is_normal(record.last) { "" } else { ", not normal yet" };
+        let doubt = match record.suspect {
+            _ if record.is_normal(record.last) => "",
+            Some(_) => ", taken back as suspicious",
+            None => ", not normal yet",
+        };
         writeln!(out, "      {how}{}  ({units}{doubt}{told})", item.what())?;
     }
     Ok(())
