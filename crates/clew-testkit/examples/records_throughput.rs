@@ -1,7 +1,8 @@
-//! How long JSON files of audit logs take through decoder, context and rules.
+//! How long JSON files of audit logs take through decoder, context and rules, and how long through
+//! `serde_json` and `rsigma-eval` with the same rules of Sigma.
 //!
 //! `cargo run --release -p clew-testkit --example records_throughput -- RULES FILE…` prints
-//! nanoseconds of a CPU per record and megabytes a second.
+//! nanoseconds of a CPU per record and megabytes a second. Each file has one record a line.
 #![allow(clippy::print_stdout, reason = "a figure is printed for people")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures time")]
 
@@ -12,6 +13,7 @@ use clew_context::Context;
 use clew_decode::api_log;
 use clew_event::Event;
 use clew_rules::{Options, SourceFile, load};
+use rsigma_eval::event::JsonEvent;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Each figure is the best of so many runs over all files.
@@ -37,7 +39,10 @@ fn best(mut run: impl FnMut() -> usize) -> (f64, usize) {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let rules = arguments.next().ok_or("usage: records_throughput RULES FILE…")?;
-    let file = SourceFile { name: rules.clone(), text: fs::read_to_string(&rules)? };
+    let text = fs::read_to_string(&rules)?;
+    let mut other = rsigma_eval::Engine::new();
+    other.add_collection(&rsigma_parser::parse_sigma_yaml(&text)?)?;
+    let file = SourceFile { name: rules, text };
     let mut rules = load(&[file], &Options::default()).rules;
     let files: Vec<Vec<u8>> = arguments.map(fs::read).collect::<Result<_, _>>()?;
     let bytes: usize = files.iter().map(Vec::len).sum();
@@ -63,5 +68,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         count
     });
     show("context and rules", judged);
+    let lines = || files.iter().flat_map(|file| file.split(|byte| *byte == b'\n'));
+    let others = best(|| {
+        let values = lines().filter_map(|line| serde_json::from_slice(line).ok());
+        values.map(|value| other.evaluate(&JsonEvent::borrow(&value)).len()).sum()
+    });
+    show("serde_json and rsigma-eval", others);
     Ok(())
 }
