@@ -57,7 +57,7 @@ fn judge(criterion: &mut Criterion) {
             bencher.iter(|| {
                 at += 1;
                 let (Some(key), [even, odd]) = (keys.next(), &mut scenes) else { return };
-                let scene = if at % 2 == 0 { even } else { odd };
+                let scene = if at.is_multiple_of(2) { even } else { odd };
                 // The second of the event moves, so that new units begin.
                 let second = 1_774_028_800 + at / 100;
                 scene.moment.time = TimestampNs::from_unix_ns(second * 1_000_000_000);
