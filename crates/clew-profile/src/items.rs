@@ -19,7 +19,7 @@ use crate::shape::hole;
 use crate::tree::Opened;
 use crate::unit::UnitId;
 
-/// Most items of one profile, at about 250 bytes each; what comes later is judged and not learned.
+/// Most items of one profile, at about 800 bytes each; what comes later is judged and not learned.
 pub(crate) const ITEMS_MAX: usize = 131_072;
 
 /// Every item of a profile with its record.
