@@ -2,7 +2,7 @@
 // A small web application with one hole of each kind; SAFE=1 serves the same pages without them.
 //
 // Runtime: php-fpm behind nginx: one process handles one request at a time, and a proxy that
-// speaks FastCGI stands before it.
+// speaks FastCGI stands before it; or Apache with PHP inside, likewise one request a process.
 const FILES = '/srv/files';
 const KNOWN_HOSTS = ['127.0.0.1'];
 $safe = getenv('SAFE') === '1';
@@ -37,6 +37,17 @@ switch (parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
         $name = $_GET['name'] ?? 'hello.txt';
         $content = @file_get_contents(FILES . '/' . ($safe ? basename($name) : $name));
         $content === false ? refuse(404) : print($content);
+        break;
+
+    case '/user':
+        $name = $_GET['name'] ?? 'alice';
+        $database = new mysqli(getenv('DATABASE') ?: '127.0.0.1', 'shop', '', 'shop');
+        if ($safe) {
+            $name = $database->real_escape_string($name);
+        }
+        foreach ($database->query("SELECT name, mail FROM people WHERE name = '$name'") as $row) {
+            echo implode(' ', $row), "\n";
+        }
         break;
 
     case '/upload':
