@@ -28,7 +28,8 @@ pub(crate) fn of_event(event: &Event, view: &View<'_>) -> Option<Finding> {
         }
         // A service of the provider that acts for itself leads back to nobody.
         EventKind::CloudApi(call) | EventKind::KubernetesApi(call) => {
-            !(call.credential.is_empty() && call.principal.is_empty())
+            call.principal_kind.as_bytes() != b"AWSService"
+                && !(call.credential.is_empty() && call.principal.is_empty())
                 && call.claims.iter().any(|claim| matches!(claim, Claim::Minted(_)))
         }
         _ => false,

@@ -106,3 +106,14 @@ fn bounds_arguments_names_and_values_and_counts_the_rest() {
     let name = Arguments::of(&deep).list.last().map(|it| it.name.len());
     assert_eq!(name, Some(2 * json::DEPTH_MAX - 1));
 }
+
+#[test]
+fn files_of_an_archive_are_no_arguments() {
+    let mut body = vec![0; 1024];
+    body[..10].copy_from_slice(b"Dockerfile");
+    body[512..532].copy_from_slice(b"\nCMD [\"/bin/sh\"];id\n");
+    let kind = "application/x-tar";
+    assert!(!shown(&request("/build", "", kind, &body)).is_empty());
+    body[257..262].copy_from_slice(b"ustar");
+    assert!(shown(&request("/build", "", kind, &body)).is_empty());
+}
