@@ -10,6 +10,7 @@ AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL; the agent is AWS_USE
 import datetime
 import hashlib
 import hmac
+import json
 import os
 import sys
 import urllib.error
@@ -18,6 +19,9 @@ import urllib.request
 
 REGION = "us-east-1"
 VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+# Services that take JSON, by the name that goes before an action.
+TARGETS = {"cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"}
 
 
 class Client:
@@ -38,16 +42,17 @@ class Client:
         return cls(answer["AccessKeyId"], answer["SecretAccessKey"], answer["Token"], **more)
 
     def ask(self, service, action, **parameters):
-        """One action of a service that takes forms; the answer as text."""
+        """One action of a service that takes forms or JSON; the answer as text."""
+        if service in TARGETS:
+            more = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{TARGETS[service]}.{action}"}
+            return self.send(service, "POST", "/", json.dumps(parameters).encode(), more).decode()
         form = {"Action": action, "Version": VERSIONS[service], **parameters}
-        return self.send(service, "POST", "/", urllib.parse.urlencode(form).encode()).decode()
+        return self.send(service, "POST", "/", urllib.parse.urlencode(form).encode(), {"Content-Type": FORM}).decode()
 
-    def send(self, service, method, target, body=b""):
+    def send(self, service, method, target, body=b"", more=None):
         request = urllib.request.Request(self.endpoint + target, data=body or None, method=method)
-        for name, value in self.signed(service, method, target, body).items():
+        for name, value in {**self.signed(service, method, target, body), **(more or {})}.items():
             request.add_header(name, value)
-        if service != "s3":
-            request.add_header("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 

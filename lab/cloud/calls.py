@@ -1,5 +1,6 @@
 """What CloudTrail writes of a call: its name, what was asked for, and what was answered."""
 
+import json
 import re
 import urllib.parse
 import xml.etree.ElementTree as xml
@@ -29,6 +30,17 @@ def of_form(source, form):
         if member not in SECRET and member not in ("Action", "Version") and "." not in member:
             asked[camel(member)] = int(value) if member in NUMBERS else value
     return {"name": name, "requestParameters": asked or None, "readOnly": is_read_only(source, name)}
+
+
+def of_json(target, asked):
+    """A call of a service that takes JSON: CloudTrail. What it answers is empty."""
+    name = target.rpartition(".")[2]
+    return {
+        "name": name,
+        "requestParameters": {camel(member): value for member, value in asked.items()} or None,
+        "readOnly": is_read_only("", name),
+        "responseElements": None,
+    }
 
 
 def answered(name, read_only, answer):
@@ -71,7 +83,10 @@ def spelled(name, text):
 
 
 def failure(answer):
-    """Code and message of an error."""
+    """Code and message of an error, in XML or JSON."""
+    if answer.startswith("{"):
+        told = json.loads(answer)
+        return {"errorCode": told.get("__type", "InternalFailure").rpartition("#")[2], "errorMessage": told.get("message", "")}
     code = re.search(r"<Code>(.*?)</Code>", answer)
     message = re.search(r"<Message>(.*?)</Message>", answer, re.DOTALL)
     code = code[1] if code else "InternalFailure"

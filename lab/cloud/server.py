@@ -75,6 +75,8 @@ class Cloud:
         if service == "s3":
             query = urllib.parse.parse_qs(request.query_string.decode(), keep_blank_values=True)
             call = calls.of_s3(request.method, request.path, query, len(body), len(answer.get_data()))
+        elif target := request.headers.get("X-Amz-Target"):
+            call = calls.of_json(target, json.loads(body))
         else:
             form = dict(urllib.parse.parse_qsl(body.decode(errors="replace")))
             call = calls.of_form(source, form)
