@@ -41,6 +41,8 @@ pub(crate) enum KeyKind {
     Caller = 13,
     /// A file as requests ask for it: who had it written, and who asks for it.
     Served = 14,
+    /// What may be a habit.
+    Habit = 15,
 }
 
 /// The name of one value.
@@ -58,6 +60,10 @@ impl Key {
         let mut digest = [0; 16];
         hasher.finalize_xof().fill(&mut digest);
         Self(u128::from_be_bytes(digest))
+    }
+
+    pub(crate) fn habit(parts: &[&[u8]]) -> Self {
+        Self::of(KeyKind::Habit, parts)
     }
 
     pub(crate) fn process(process: ProcessKey) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`Stories`] (what goes in and comes out), `tie` (why two findings belong
 //! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
-//! did, and how such lines meet), `score` (when it is told), `tell`, `cast`, `impact` and
+//! did, and how such lines meet), `score` (when it is told), `habit` (what surprises nobody here), `tell`, `cast`, `impact` and
 //! `narrative` (how it is told), [`layout`] (how it is drawn), [`export`] (the forms in
 //! which it leaves), [`attack`] (names). `key` and
 //! `trail` are how findings find one another, `links` what ties them and is no finding; `known` and `blindness` are what plain events teach,
@@ -24,6 +24,7 @@ pub mod export;
 mod first_processes;
 mod forest;
 mod forgotten;
+mod habit;
 mod impact;
 mod key;
 mod known;

@@ -3,8 +3,9 @@
 //! The sum has three parts:
 //! - *findings*: each rule once per story, with the bits of its first finding. A rule that fired
 //!   n times before in that container (decayed, outside the story) is worth log2(1 + n) bits
-//!   less: what happens daily surprises nobody. Repetitions inside one story are one piece of
-//!   evidence, for one script repeats itself.
+//!   less. Repetitions inside one story are one piece of evidence, for one script repeats itself.
+//!   What a habit of the tenant explains (see [`crate::habit`]) counts once for all of it, and
+//!   its ties and their order say nothing: habits have parts, and an order.
 //! - *ties*: each at most [`TIE_BITS_MAX`]. A tie proves one cause, and not yet that the cause is
 //!   an attack: honest scripts have children too.
 //! - *order*: how much likelier the tactics follow one another so in attacks, see [`order`].
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attack::{Tactic, technique};
 use crate::forest::Forest;
+use crate::habit::{Habits, Pattern};
 use crate::key::Key;
 use crate::order;
 use crate::settings::Settings;
@@ -51,26 +53,71 @@ impl Likelihood {
 /// Weighs what speaks for an attack in the tree of these `members`; both in any order.
 pub(crate) fn weigh(
     forest: &Forest,
+    habits: &Habits,
     members: &[Handle],
     evidence: &BTreeSet<Handle>,
 ) -> Likelihood {
-    let mut first_of_rule: BTreeMap<&str, (Moment, Handle)> = BTreeMap::new();
+    let mut first_of: BTreeMap<Pattern, (Moment, Handle)> = BTreeMap::new();
+    for &member in evidence {
+        let Some(node) = forest.node(member) else { continue };
+        let first = first_of.entry(Pattern::of(&node.finding)).or_insert((node.at(), member));
+        *first = (*first).min((node.at(), member));
+    }
+    let story: BTreeSet<Handle> = members.iter().copied().collect();
+    let costs = first_of.into_iter().map(|(pattern, ((time, _), first))| {
+        let chance_bits = surprisal(forest, first, &story);
+        // Of its own bits: what came often today is not by chance all the likelier.
+        let own_bits = forest.node(first).map_or(chance_bits, |node| node.finding.bits);
+        let habit_bits = habits.bits(&pattern, time, own_bits);
+        (pattern, Cost { chance_bits, habit_bits })
+    });
+    let costs: BTreeMap<Pattern, Cost> = costs.collect();
+    let (finding_bits, by_habit) = explain(&costs);
     let mut tactics: Vec<(Moment, Tactic)> = Vec::new();
     let mut tie_bits = 0.0;
     for &member in evidence {
         let Some(node) = forest.node(member) else { continue };
-        let first = first_of_rule.entry(&node.finding.rule).or_insert((node.at(), member));
-        *first = (*first).min((node.at(), member));
+        let cost = costs.get(&Pattern::of(&node.finding));
+        if cost.is_some_and(|cost| cost.habit_bits <= by_habit) {
+            continue;
+        }
         tie_bits += tie_bits_of(forest, member, evidence);
         let first = node.finding.techniques.iter().find_map(|id| technique(id));
         tactics.extend(first.map(|found| (node.at(), found.tactic)));
     }
     tactics.sort_unstable();
     let tactics: Vec<Tactic> = tactics.into_iter().map(|(_, tactic)| tactic).collect();
-    let story: BTreeSet<Handle> = members.iter().copied().collect();
-    let finding_bits =
-        first_of_rule.values().map(|&(_, first)| surprisal(forest, first, &story)).sum();
     Likelihood { finding_bits, tie_bits, order_bits: order::bits(&tactics) }
+}
+
+/// What a finding costs those who take it for no attack.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// By chance, each anew.
+    chance_bits: f64,
+    /// As part of a habit.
+    habit_bits: f64,
+}
+
+/// The bits of the likeliest way to explain findings without an attack, and up to which cost a
+/// habit explains them there.
+///
+/// Findings of one story come together because what they are part of does: a build that runs its
+/// tests has also fetched its packages. So a habit that explains several costs what the least
+/// usual of them costs, once; whatever it does not explain is chance, each rule for itself.
+fn explain(costs: &BTreeMap<Pattern, Cost>) -> (f64, f64) {
+    let by_habits = costs.values().map(|cost| cost.habit_bits).filter(|bits| bits.is_finite());
+    let by_chance = |above: f64| -> f64 {
+        let mut of_rule: BTreeMap<&str, f64> = BTreeMap::new();
+        for (pattern, cost) in costs.iter().filter(|(_, cost)| above < cost.habit_bits) {
+            let bits = of_rule.entry(pattern.rule()).or_default();
+            *bits = cost.chance_bits.max(*bits);
+        }
+        of_rule.values().sum()
+    };
+    let nothing = f64::NEG_INFINITY;
+    let ways = by_habits.map(|bits| (bits + by_chance(bits), bits));
+    ways.fold((by_chance(nothing), nothing), |best, way| if way.0 < best.0 { way } else { best })
 }
 
 /// Bits of what ties a finding to others that speak for an attack, by way of some that do not.
@@ -141,8 +188,9 @@ mod tests {
     #[test]
     fn a_rule_that_fires_daily_surprises_less() {
         let mut forest = Forest::default();
-        let bits =
-            |forest: &Forest, handle| weigh(forest, &[handle], &BTreeSet::from([handle])).bits();
+        let bits = |forest: &Forest, handle| {
+            weigh(forest, &Habits::default(), &[handle], &BTreeSet::from([handle])).bits()
+        };
         let first = forest.insert(Sample::new("a", 1).at(0).finding());
         assert!((bits(&forest, first) - 8.0).abs() < 1e-9);
         let mut last = first;
@@ -165,9 +213,30 @@ mod tests {
             add("recon", 3, "T1082"),
             add("shadow", 4, "T1003.008"),
         ];
-        let likelihood = weigh(&forest, &story, &BTreeSet::from(story));
+        let likelihood = weigh(&forest, &Habits::default(), &story, &BTreeSet::from(story));
         assert!((likelihood.finding_bits - 24.0).abs() < 1e-9);
         assert!((likelihood.order_bits - 1.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_habit_costs_once_what_its_least_usual_part_costs_and_what_is_new_beside_it_all_it_has() {
+        const DAY_MS: u64 = 86_400_000;
+        let on = |rule: &str, pid, day: u64| Sample::new(rule, pid).at(day * DAY_MS).finding();
+        let mut habits = Habits::default();
+        for (rule, days) in [("fetch", 0..5), ("install", 0..5), ("test", 2..5)] {
+            days.for_each(|day| habits.note(&on(rule, 1, day)));
+        }
+        let mut forest = Forest::default();
+        let mut story: Vec<Handle> =
+            ["fetch", "install", "test"].map(|rule| forest.insert(on(rule, 2, 5))).to_vec();
+        let all = |story: &[Handle]| story.iter().copied().collect();
+        let daily = weigh(&forest, &habits, &story, &all(&story));
+        let unlearned = weigh(&forest, &Habits::default(), &story, &all(&story));
+        assert!((unlearned.finding_bits - 24.0).abs() < 1e-9);
+        assert!(0.0 < daily.finding_bits && daily.finding_bits < 1.5, "{daily:?}");
+        story.push(forest.insert(on("miner", 3, 5)));
+        let attack = weigh(&forest, &habits, &story, &all(&story));
+        assert!((attack.finding_bits - daily.finding_bits - 8.0).abs() < 1e-9, "{attack:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blindness::Blindness;
 use crate::forgotten::Forgotten;
+use crate::habit::Habits;
 use crate::key::Key;
 use crate::known::Known;
 use crate::line::Rank;
@@ -29,6 +30,7 @@ pub struct Stories {
     known: Known,
     blindness: Blindness,
     looks: Looks,
+    habits: Habits,
     links: Links,
     /// Links that took their place since they were last asked for.
     #[serde(skip)]
@@ -60,6 +62,8 @@ pub struct Counts {
     pub stories_open: u64,
     /// Stories ever told.
     pub stories_told: u64,
+    /// Patterns of habits forgotten because there were too many.
+    pub habits_dropped: u64,
     /// Open stories closed before their time because there were too many findings.
     pub stories_evicted: u64,
 }
@@ -106,6 +110,7 @@ impl Stories {
             known: Known::default(),
             blindness: Blindness::default(),
             looks: Looks::default(),
+            habits: Habits::default(),
             links: Links::default(),
             drawn: Vec::new(),
             told: BTreeMap::new(),
@@ -180,6 +185,8 @@ impl Stories {
     fn place(&mut self, finding: &Finding, revisions: &mut Vec<Story>) {
         self.now = self.now.max(finding.time);
         self.close_stale();
+        self.habits.note(finding);
+        self.counts.habits_dropped = self.habits.dropped;
         if self.settings.seed_bits <= finding.bits {
             self.looks.insert(Key::rule(finding), finding.time);
         }
@@ -319,7 +326,7 @@ impl Stories {
     fn tell(&mut self, top: Handle, revisions: &mut Vec<Story>) {
         let members = self.lines.forest.tree(top);
         let evidence = self.lines.evidence(&members);
-        let likelihood = score::weigh(&self.lines.forest, &members, &evidence);
+        let likelihood = score::weigh(&self.lines.forest, &self.habits, &members, &evidence);
         let number = self.by_top.get(&top).copied();
         let bits_needed = self.looks.bits_needed(self.now, &self.settings);
         let is_story = self.has_seed(&members) && bits_needed <= likelihood.bits();

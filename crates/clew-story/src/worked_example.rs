@@ -4,6 +4,7 @@ use clew_event::Finding;
 
 use crate::attack::{Tactic, technique};
 use crate::forest::Forest;
+use crate::habit::Habits;
 use crate::order;
 use crate::sample::at_ms;
 use crate::scenario::{attack, honest_request};
@@ -34,7 +35,7 @@ fn score() -> String {
     let mut text = String::new();
     for finding in &attack {
         let node = forest.insert(finding.clone());
-        let bits = weigh(&forest, &[node], &[node].into()).finding_bits;
+        let bits = weigh(&forest, &Habits::default(), &[node], &[node].into()).finding_bits;
         let rule = match finding.bits - bits {
             0.0 => finding.rule.clone(),
             less => format!("{}: {} less {less:.2}", finding.rule, finding.bits),

@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::run::{Cluster, Observed};
 use super::truth::{Attack, AttackId};
+use super::world::{DAY, START};
+
+/// Days after which what a tenant does daily should surprise nobody.
+pub(super) const LEARNING_DAYS: u32 = 3;
 
 /// A sum and how many went into it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,6 +70,8 @@ pub struct Metrics {
     pub b_recall: Mean,
     /// Clusters without any attack.
     pub false_clusters: u32,
+    /// Those of them that begin after the third day, when habits are known.
+    pub late_false_clusters: u32,
     /// Clusters.
     pub clusters: u32,
 }
@@ -143,6 +149,7 @@ impl Metrics {
         let attacks = view.attacks_in(place);
         let Some((&main, &count)) = attacks.iter().max_by_key(|(_, count)| **count) else {
             self.false_clusters += 1;
+            self.late_false_clusters += u32::from(view.begins_late(cluster));
             return;
         };
         self.purity.add(ratio(count, cluster.members.len()));
@@ -259,6 +266,13 @@ impl<'a> View<'a> {
     /// It is no finding and only ties some together.
     pub(super) fn is_link(&self, unit: usize) -> bool {
         self.observed.units.get(unit).is_some_and(|unit| unit.is_link)
+    }
+
+    /// All of it was found after the days in which habits are learned.
+    fn begins_late(&self, cluster: &Cluster) -> bool {
+        let units = cluster.members.iter().filter_map(|unit| self.observed.units.get(*unit));
+        let first = units.map(|unit| unit.finding.time.unix_ns()).min();
+        first.is_some_and(|first| START + u64::from(LEARNING_DAYS) * DAY <= first)
     }
 
     /// A rule of the bench alone found it.

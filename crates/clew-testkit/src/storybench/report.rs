@@ -7,7 +7,7 @@ use clew_event::Finding;
 use serde_json::{Value, json};
 
 use super::baselines::BASELINES;
-use super::metrics::{Mean, Metrics, View};
+use super::metrics::{LEARNING_DAYS, Mean, Metrics, View};
 use super::miss::misses;
 use super::order::Equality;
 use super::run::{Cluster, Observed, Plan};
@@ -32,6 +32,8 @@ pub struct Report {
     pub false_stories: BTreeMap<String, u32>,
     /// Tenants times days.
     pub tenant_days: f64,
+    /// Those of them after the days in which habits are learned.
+    pub late_tenant_days: f64,
     /// Attacks made.
     pub attacks: usize,
     /// Events.
@@ -59,6 +61,8 @@ impl Report {
         Self {
             ways: names.map(|name| (name, Metrics::default())).collect(),
             tenant_days: f64::from(plan.tenants) * f64::from(plan.days),
+            late_tenant_days: f64::from(plan.tenants)
+                * f64::from(plan.days.saturating_sub(LEARNING_DAYS)),
             ..Self::default()
         }
     }
@@ -240,7 +244,7 @@ impl Report {
 
 type Figure = (&'static str, fn(&Metrics, &Report) -> f64);
 
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 14] = [
     ("exactly one story", |it, _| it.exactly_one.value()),
     ("completeness of findings", |it, _| it.completeness.value()),
     ("completeness of findings by shipped rules", |it, _| it.shipped_completeness.value()),
@@ -255,6 +259,9 @@ const FIGURES: [Figure; 13] = [
     ("stories", |it, _| f64::from(it.clusters)),
     ("false stories a tenant-day", |it, report| {
         f64::from(it.false_clusters) / report.tenant_days.max(1.0)
+    }),
+    ("false stories a tenant-day after the third day", |it, report| {
+        f64::from(it.late_false_clusters) / report.late_tenant_days
     }),
 ];
 
