@@ -21,3 +21,5 @@ BUCKETS = {
     "shop-invoices": {f"invoices/{number:03}.pdf": b"%PDF-1.7 " * 400 for number in range(20)},
     "shop-static": {"logo.svg": b"<svg/>"},
 }
+# The account's own record of what is done in it.
+TRAIL, TRAIL_BUCKET = "shop-trail", "shop-static"

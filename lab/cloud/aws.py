@@ -20,6 +20,7 @@ import urllib.request
 REGION = "us-east-1"
 VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
+JSON = "application/x-amz-json-1.1"
 # Services that take JSON, by the name that goes before an action.
 TARGETS = {"cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"}
 
@@ -44,7 +45,7 @@ class Client:
     def ask(self, service, action, **parameters):
         """One action of a service that takes forms or JSON; the answer as text."""
         if service in TARGETS:
-            more = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{TARGETS[service]}.{action}"}
+            more = {"Content-Type": JSON, "X-Amz-Target": f"{TARGETS[service]}.{action}"}
             return self.send(service, "POST", "/", json.dumps(parameters).encode(), more).decode()
         form = {"Action": action, "Version": VERSIONS[service], **parameters}
         return self.send(service, "POST", "/", urllib.parse.urlencode(form).encode(), {"Content-Type": FORM}).decode()

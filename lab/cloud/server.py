@@ -126,6 +126,9 @@ class Cloud:
             self.inside.put(f"/{bucket}", headers=scope("s3"))
             for key, content in objects.items():
                 self.inside.put(f"/{bucket}/{key}", data=content, headers=scope("s3"))
+        target = {"X-Amz-Target": f"{aws.TARGETS['cloudtrail']}.CreateTrail", "Content-Type": aws.JSON}
+        asked = {"Name": account.TRAIL, "S3BucketName": account.TRAIL_BUCKET}
+        self.inside.post("/", data=json.dumps(asked), headers={**scope("cloudtrail"), **target})
 
     def issue(self, instance, role, delivery):
         """The credential that an instance is given, and the record of the service that gave it."""

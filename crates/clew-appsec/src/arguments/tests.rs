@@ -113,7 +113,10 @@ fn files_of_an_archive_are_no_arguments() {
     body[..10].copy_from_slice(b"Dockerfile");
     body[512..532].copy_from_slice(b"\nCMD [\"/bin/sh\"];id\n");
     let kind = "application/x-tar";
-    assert!(!shown(&request("/build", "", kind, &body)).is_empty());
+    let has_body = |body: &[u8]| {
+        shown(&request("/build", "", kind, body)).iter().any(|it| it.starts_with("body"))
+    };
+    assert!(has_body(&body));
     body[257..262].copy_from_slice(b"ustar");
-    assert!(shown(&request("/build", "", kind, &body)).is_empty());
+    assert!(!has_body(&body));
 }
