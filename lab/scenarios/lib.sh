@@ -1,6 +1,7 @@
 # What the scenarios share; source it. Networks and names are their own, so that a scenario may run
 # beside other parts of the lab.
 # shellcheck shell=bash
+# shellcheck source=lab/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 inside=clew-lab-inside
