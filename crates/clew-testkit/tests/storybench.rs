@@ -33,10 +33,10 @@ fn one_attack_is_one_story_as_far_as_it_is_today() -> Result<(), String> {
     assert_eq!((*name, report.attacks), ("stories", TENANTS.len()));
     assert!(20 < findings_of_attacks, "too few findings to tell anything: {findings_of_attacks}");
     let table = report.table();
-    assert!(0.70 <= stories.completeness.value(), "{table}");
-    assert!(0.95 <= stories.purity.value(), "{table}");
-    assert!(0.75 <= stories.exactly_one.value(), "{table}");
-    assert!(f64::from(stories.false_clusters) <= 16.0 * report.tenant_days, "{table}");
+    assert!(0.95 <= stories.completeness.value(), "{table}");
+    assert!(0.98 <= stories.purity.value(), "{table}");
+    assert!(0.99 <= stories.exactly_one.value(), "{table}");
+    assert!(f64::from(stories.false_clusters) <= 12.5 * report.tenant_days, "{table}");
     for (baseline, metrics) in &report.ways[1..] {
         assert!(metrics.b_f1() < stories.b_f1(), "{baseline} does better\n{table}");
     }
