@@ -12,7 +12,7 @@ const RUN_BYTES_MIN: usize = 4;
 impl<'a> Arguments<'a> {
     pub(super) fn body(&mut self, request: &'a HttpRequest) {
         let body = request.body.as_bytes();
-        if body.is_empty() || is_archive(body) {
+        if body.is_empty() {
             return;
         }
         let kind = request.header("content-type").map(|it| it.as_bytes().to_ascii_lowercase());
@@ -30,7 +30,7 @@ impl<'a> Arguments<'a> {
             self.xml(body);
         } else if kind.is_empty() || is("form") {
             self.pairs(Place::Form, body);
-        } else {
+        } else if !(is("tar") && is_archive(body)) {
             self.push(Place::Body, Cow::Borrowed(b""), Cow::Borrowed(body));
         }
     }
@@ -46,7 +46,8 @@ impl<'a> Arguments<'a> {
 }
 
 /// A tar holds files, and no argument: what stands in a `Dockerfile` that `docker build` sends begins
-/// no command. Told by its magic (POSIX.1 `ustar`), since whoever attacks names any content type.
+/// no command. Asked only of a content that is called so and that no reader takes for arguments;
+/// its magic (`ustar`, POSIX.1) has to be there too. What such a request makes is told by its effect.
 fn is_archive(body: &[u8]) -> bool {
     body.get(257..262) == Some(b"ustar")
 }

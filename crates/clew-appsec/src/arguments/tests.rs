@@ -112,11 +112,15 @@ fn files_of_an_archive_are_no_arguments() {
     let mut body = vec![0; 1024];
     body[..10].copy_from_slice(b"Dockerfile");
     body[512..532].copy_from_slice(b"\nCMD [\"/bin/sh\"];id\n");
-    let kind = "application/x-tar";
-    let has_body = |body: &[u8]| {
-        shown(&request("/build", "", kind, body)).iter().any(|it| it.starts_with("body"))
+    let reads = |kind: &str, body: &[u8]| {
+        let shown = shown(&request("/build", "", kind, body));
+        shown.iter().any(|it| it.starts_with("body") || it.starts_with("form"))
     };
-    assert!(has_body(&body));
+    let tar = "application/x-tar";
+    assert!(reads(tar, &body));
     body[257..262].copy_from_slice(b"ustar");
-    assert!(!has_body(&body));
+    assert!(!reads(tar, &body));
+    for other in ["", "application/x-www-form-urlencoded", "application/octet-stream"] {
+        assert!(reads(other, &body), "{other}");
+    }
 }
