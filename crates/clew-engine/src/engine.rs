@@ -274,7 +274,7 @@ impl Engine {
 
     /// How much was given up for want of room since the engine began, or came too late for it.
     #[must_use]
-    pub fn forgotten(&self) -> [(Forgotten, u64); 6] {
+    pub fn forgotten(&self) -> [(Forgotten, u64); 7] {
         let correlations = &self.correlations;
         let passed_over = self.judge.as_ref().map_or(0, |judge| judge.passed_over);
         [
@@ -284,6 +284,7 @@ impl Engine {
             (Forgotten::Identity, self.context.identities().dropped()),
             (Forgotten::Request, self.context.requests_dropped() + passed_over),
             (Forgotten::ApiUse, self.apis.given_up()),
+            (Forgotten::Habit, self.stories.counts().habits_dropped),
         ]
     }
 

@@ -34,48 +34,6 @@ impl Format {
     pub const ALL: [Self; 5] =
         [Self::Text, Self::Markdown, Self::Json, Self::AttackFlow, Self::Ocsf];
 
-    /// Its name on the command line and in addresses.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Markdown => "markdown",
-            Self::Json => "json",
-            Self::AttackFlow => "attack-flow",
-            Self::Ocsf => "ocsf",
-        }
-    }
-
-    /// The form of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-
-    /// Its media type.
-    #[must_use]
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; charset=utf-8",
-            Self::Markdown => "text/markdown; charset=utf-8",
-            Self::Json | Self::Ocsf => "application/json",
-            Self::AttackFlow => "application/stix+json;version=2.1",
-        }
-    }
-
-    /// How a file of it is called.
-    #[must_use]
-    pub fn file_name(self, story: &Story) -> String {
-        let ending = match self {
-            Self::Text => "txt",
-            Self::Markdown => "md",
-            Self::Json => "json",
-            Self::AttackFlow => "attack-flow.json",
-            Self::Ocsf => "ocsf.json",
-        };
-        format!("{}.{ending}", story.id)
-    }
-
     /// The story in this form, with a line break at its end.
     ///
     /// # Errors
@@ -126,14 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn every_form_has_a_name_of_its_own_and_gives_the_same_bytes_again() {
+    fn every_form_gives_the_same_bytes_again() {
         for format in Format::ALL {
-            assert_eq!(Format::from_name(format.name()), Some(format));
             let text = format.write(&story()).unwrap();
             assert_eq!(text, format.write(&story()).unwrap());
             assert!(text.ends_with('\n') && 200 < text.len(), "{text}");
         }
-        assert_eq!(Format::from_name("pdf"), None);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Forgotten {
     Request,
     /// What was learned of how APIs are used.
     ApiUse,
+    /// What this tenant does as a matter of course.
+    Habit,
 }
 
 impl Forgotten {
@@ -34,6 +36,7 @@ impl Forgotten {
             Self::Identity => "identity",
             Self::Request => "request",
             Self::ApiUse => "api_use",
+            Self::Habit => "habit",
         }
     }
 
@@ -48,6 +51,7 @@ impl Forgotten {
             Self::Identity => "identities or what ties them",
             Self::Request => "requests in flight",
             Self::ApiUse => "habits of APIs",
+            Self::Habit => "habits of findings",
         };
         format!("{count} {what} were forgotten for want of room")
     }

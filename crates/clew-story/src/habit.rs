@@ -42,7 +42,8 @@ const NS_PER_DAY: u64 = 86_400_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pattern<'a> {
     rule: &'a str,
-    /// Who acted: an image without its version, or who called; else the machine.
+    /// Who acted: an image without its version, or a container whose image is not known; who
+    /// called; else the machine.
     place: &'a [u8],
     /// The program and the one that ran it, or the call.
     detail: [&'a [u8]; 2],
@@ -57,6 +58,7 @@ impl<'a> Pattern<'a> {
         let call = subject.call.as_deref();
         let container = subject.container.as_ref();
         let place = match (container, call) {
+            (Some(container), _) if container.image.is_empty() => container.id.0.as_bytes(),
             (Some(container), _) => without_version(container.image.as_bytes()),
             (None, Some(call)) => call.principal.as_bytes(),
             (None, None) => finding.hostname.as_bytes(),
@@ -249,6 +251,12 @@ mod tests {
         assert!(cost(Sample::new("b", 9)).is_infinite());
         let miner = [crate::sample::process(9, "miner", "", 0)];
         assert!(cost(Sample::new("a", 9).lineage(&miner)).is_infinite());
+        let unnamed = |id: &str| {
+            let mut finding = Sample::new("a", 9).container(id).finding();
+            finding.subject.container.as_mut().unwrap().image = "".into();
+            Pattern::of(&finding).key()
+        };
+        assert_ne!(unnamed("one"), unnamed("other"), "images that are not known are not one");
         for (image, name) in [
             ("shop:1", "shop"),
             ("r.example:5000/a/shop:2@sha256:ab", "r.example:5000/a/shop"),

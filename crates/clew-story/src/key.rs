@@ -83,13 +83,14 @@ impl Key {
     }
 
     /// The file that a request had written, by the paths that later requests may ask for it: its
-    /// name alone where the server's files begin in its folder, or its folder and name.
+    /// folder and name; its name alone only where the server's files begin in its folder, or
+    /// whoever uploads an `index.php` anywhere would be the cause of all that visitors ask for.
     pub(crate) fn uploaded(finding: &Finding) -> impl Iterator<Item = Self> {
         let subject = &finding.subject;
         let is_of_request = subject.request.as_ref().is_some_and(|it| 0.5 < it.probability);
         let path = subject.file.as_bytes();
-        let ends =
-            (subject.is_written && is_of_request).then(|| [1, 2].map(|count| end(path, count)));
+        let alone = if is_in_root(path) { end(path, 1) } else { None };
+        let ends = (subject.is_written && is_of_request).then(|| [alone, end(path, 2)]);
         let scope = scope(finding);
         ends.into_iter().flatten().flatten().map(move |end| Self::served_at(&scope, end))
     }
@@ -218,6 +219,13 @@ pub(crate) fn caller_address(finding: &Finding) -> Option<&Text> {
         None => request.map(|request| &request.client),
     };
     address.filter(|address| !address.is_empty())
+}
+
+/// True where the folder is called as those are in which a server's files begin.
+fn is_in_root(path: &[u8]) -> bool {
+    const ROOTS: [&[u8]; 7] =
+        [b"html", b"htdocs", b"www", b"public", b"public_html", b"wwwroot", b"ROOT"];
+    path.rsplit(|&byte| byte == b'/').nth(1).is_some_and(|folder| ROOTS.contains(&folder))
 }
 
 /// The last `count` names of a path, with slashes between them; `None` where it has fewer, or ends

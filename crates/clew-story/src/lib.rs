@@ -2,11 +2,11 @@
 //!
 //! Reading order: [`Stories`] (what goes in and comes out), `tie` (why two findings belong
 //! together), `forest` (findings under their best parents), `line` and `lines` (what one cause
-//! did, and how such lines meet), `score` (when it is told), `habit` (what surprises nobody here), `tell`, `cast`, `impact` and
-//! `narrative` (how it is told), [`layout`] (how it is drawn), [`export`] (the forms in
-//! which it leaves), [`attack`] (names). `key` and
-//! `trail` are how findings find one another, `links` what ties them and is no finding; `known` and `blindness` are what plain events teach,
-//! `forgotten` what the engine gave up.
+//! did, and how such lines meet), `score` (when it is told), `habit` (what surprises nobody here),
+//! `tell`, `cast`, `impact` and `narrative` (how it is told), [`layout`] (how it is drawn),
+//! [`export`] (the forms in which it leaves), [`attack`] (names). `key` and `trail` are how findings
+//! find one another, `links` what ties them and is no finding; `known` and `blindness` are what plain
+//! events teach, `forgotten` what the engine gave up.
 //!
 //! Invariant: a finding has at most one parent, always an earlier one, so the whole is a forest
 //! and shared values cannot chain unrelated findings together. The same findings give the same

@@ -63,12 +63,13 @@ impl Line {
 
     /// True where both know who acted, and it was never the same.
     pub(crate) fn is_of_others(&self, other: &Self) -> bool {
-        let callers = |line: &Self| -> BTreeSet<Key> {
-            let keys = line.keys.iter().filter(|(_, value)| *value == Shared::Caller);
-            keys.map(|(key, _)| *key).collect()
-        };
-        let (own, other) = (callers(self), callers(other));
-        !own.is_empty() && !other.is_empty() && own.is_disjoint(&other)
+        let mut own = self.callers().peekable();
+        let knows_both = own.peek().is_some() && other.callers().next().is_some();
+        knows_both && !own.any(|caller| other.keys.contains(caller))
+    }
+
+    fn callers(&self) -> impl Iterator<Item = &(Key, Shared)> {
+        self.keys.iter().filter(|(_, value)| *value == Shared::Caller)
     }
 
     /// True where it has a seed of a rule that the other line has not. A line that only does

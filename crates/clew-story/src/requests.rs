@@ -190,21 +190,23 @@ fn who_asks_for_a_file_that_a_request_had_written_goes_on_with_that_request() {
         sample.client("203.0.113.2").target(path).finding()
     };
     let hours = 3 * 3_600_000;
-    let of = |path: &str| {
-        let findings = [written(1, "/var/www/uploads/1.php"), asked(2, path, hours)];
-        told(&findings)
-    };
-    for path in ["/uploads/1.php?c=id", "/shop/uploads/1.php", "/1.php"] {
-        let stories = of(path);
+    const UPLOADED: &str = "/var/www/uploads/1.php";
+    let of = |file: &str, path: &str| told(&[written(1, file), asked(2, path, hours)]);
+    for (file, path) in [
+        (UPLOADED, "/uploads/1.php?c=id"),
+        (UPLOADED, "/shop/uploads/1.php"),
+        ("/var/www/html/1.php", "/1.php"),
+    ] {
+        let stories = of(file, path);
         assert_eq!(rules(&stories[0]), ["new file", "shell started"], "{path}");
         let edge = stories[0].steps[1].edge.as_ref().unwrap();
         assert_eq!((edge.class, edge.kind.as_str()), (EdgeClass::C, "file"));
-        assert!(edge.sentence.contains("write the file `/var/www/uploads/1.php`"));
+        assert!(edge.sentence.contains(&format!("write the file `{file}`")));
     }
-    for path in ["/images/1.php", "/uploads/", "/"] {
-        assert_eq!(rules(&of(path)[0]), ["shell started"], "{path}");
+    for path in ["/images/1.php", "/uploads/", "/", "/1.php"] {
+        assert_eq!(rules(&of(UPLOADED, path)[0]), ["shell started"], "{path}");
     }
-    let mut read = written(1, "/var/www/uploads/1.php");
+    let mut read = written(1, UPLOADED);
     read.subject.is_written = false;
     assert_eq!(rules(&told(&[read, asked(2, "/uploads/1.php", hours)])[0]), ["shell started"]);
 }

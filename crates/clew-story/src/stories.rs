@@ -93,8 +93,8 @@ impl Told {
 
 impl Stories {
     /// Values by which findings may find one another, per finding held; a finding has 16
-    /// ancestors, two files and three paths of such, a request, up to 8 events, a rule and up to 11 identities, and a line
-    /// [`crate::line::Line::KEYS_MAX`] values more.
+    /// ancestors, two files and three paths of such, a request, up to 8 events, a rule and up to 11
+    /// identities, and a line [`crate::line::Line::KEYS_MAX`] values more.
     const TRAILS_PER_FINDING_MAX: usize = 48;
 
     /// Links that one finding draws at most, some more with the last.
