@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use clew_engine::{Engine, Output, Settings, State};
+use clew_event::text::escaped;
 use clew_event::{Finding, Text, TimestampNs};
 use clew_profile::Profiles;
-use clew_profile::declared::Declared;
+use clew_profile::declared::{DECLARED_MAX, Declared};
 use clew_profile::portable::{FILE_BYTES_MAX, ProfileFile};
 use clew_profile::waivers::Waiver;
 use clew_profile::workload::Version;
@@ -149,12 +150,12 @@ pub(crate) fn profile(command: &ProfileCommand) -> Result<Exit> {
             // All or none: what was known stays where a file is damaged.
             let files = files.iter().map(|path| imported(path)).collect::<Result<Vec<_>>>()?;
             change(state, |profiles| {
-                files.iter().for_each(|file| match file {
-                    Imported::Learned(file) => profiles.import(file),
-                    Imported::Declared(containers) => containers
-                        .iter()
-                        .for_each(|(workload, declared)| profiles.declare(workload, declared)),
-                });
+                for file in &files {
+                    match file {
+                        Imported::Learned(file) => profiles.import(file),
+                        Imported::Declared(containers) => declare(profiles, containers),
+                    }
+                }
                 Ok(())
             })?;
             return Ok(Exit::Done);
@@ -194,6 +195,25 @@ pub(crate) fn profile(command: &ProfileCommand) -> Result<Exit> {
         return Ok(Exit::No);
     }
     Ok(Exit::Done)
+}
+
+/// Declares what containers do, and says what was left out.
+fn declare(profiles: &mut Profiles, containers: &[(Text, Declared)]) {
+    for (workload, declared) in containers {
+        let dropped = |profiles: &Profiles| {
+            profiles.known().get(workload).map_or(0, |known| known.declared().dropped())
+        };
+        let before = dropped(profiles);
+        profiles.declare(workload, declared);
+        let left_out = dropped(profiles).saturating_sub(before);
+        if 0 < left_out {
+            eprintln!(
+                "clew: of `{}` {left_out} behaviors were left out: unreadable, or beyond the \
+                 {DECLARED_MAX} that may be declared of one workload",
+                escaped(workload.as_bytes())
+            );
+        }
+    }
 }
 
 /// What a file brings.

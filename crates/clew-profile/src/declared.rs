@@ -20,6 +20,9 @@ pub(crate) const ANY: &str = "{*}";
 pub struct Declared {
     classes: BTreeMap<Class, BTreeMap<Box<str>, Node>>,
     count: usize,
+    /// What was left out: no behavior, or one too many.
+    #[serde(default)]
+    dropped: usize,
 }
 
 /// A part of what is declared, with what may follow it.
@@ -34,6 +37,7 @@ impl Declared {
     /// too many.
     pub(crate) fn add(&mut self, key: &str) -> bool {
         let Some(item) = Item::of_key(key).filter(|_| self.count < DECLARED_MAX) else {
+            self.dropped = self.dropped.saturating_add(1);
             return false;
         };
         let ways = self.classes.entry(item.class).or_default();
@@ -59,16 +63,25 @@ impl Declared {
         self.count
     }
 
-    /// Adds what was declared elsewhere.
+    /// How much was left out: no behavior, or one too many.
+    #[must_use]
+    pub const fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// Adds what was declared elsewhere, as far as there is room.
     pub(crate) fn merge(&mut self, other: &Self) {
+        self.dropped = self.dropped.saturating_add(other.dropped);
         for (class, ways) in &other.classes {
             let ours = self.classes.entry(*class).or_default();
             for (how, node) in ways {
-                ours.entry(how.clone()).or_default().merge(node);
+                let mut room = DECLARED_MAX - self.count;
+                let before = room;
+                let dropped = ours.entry(how.clone()).or_default().merge(node, &mut room);
+                self.count += before - room;
+                self.dropped = self.dropped.saturating_add(dropped);
             }
         }
-        let nodes = self.classes.values().flat_map(BTreeMap::values);
-        self.count = nodes.map(Node::count).sum();
     }
 }
 
@@ -81,11 +94,24 @@ impl Node {
         [first, ANY].iter().any(|part| self.next.get(*part).is_some_and(|it| it.covers(rest)))
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.is_end |= other.is_end;
-        for (part, node) in &other.next {
-            self.next.entry(part.clone()).or_default().merge(node);
+    /// Takes over what there is room for; gives how much there was none for.
+    fn merge(&mut self, other: &Self, room: &mut usize) -> usize {
+        let mut dropped = 0;
+        if other.is_end && !self.is_end {
+            self.is_end = 0 < *room;
+            dropped += usize::from(*room == 0);
+            *room = room.saturating_sub(1);
         }
+        for (part, node) in &other.next {
+            // No empty branch where nothing fits any more.
+            let is_known = self.next.contains_key(part);
+            if is_known || 0 < *room {
+                dropped += self.next.entry(part.clone()).or_default().merge(node, room);
+            } else {
+                dropped += node.count();
+            }
+        }
+        dropped
     }
 
     fn count(&self) -> usize {
@@ -127,8 +153,14 @@ mod tests {
             assert!(number != 0 || declared.add("dns\t\t\tn0"));
         }
         assert!(!declared.add("dns\t\t\tmore"));
+        assert_eq!((declared.count(), declared.dropped()), (DECLARED_MAX, 1));
         let mut twice = declared.clone();
         twice.merge(&declared);
-        assert_eq!(twice, declared);
+        assert_eq!((twice.count(), twice.dropped()), (DECLARED_MAX, 2));
+        let mut other = Declared::default();
+        assert!(other.add("dns\t\t\tmore") && other.add("dns\t\t\tn0"));
+        declared.merge(&other);
+        assert_eq!((declared.count(), declared.dropped()), (DECLARED_MAX, 2));
+        assert!(!covers(&declared, "dns\tnode\t\tmore"));
     }
 }

@@ -69,6 +69,9 @@ pub struct Counts {
     pub waived: u64,
     /// Units taken back because of a finding.
     pub quarantined: u64,
+    /// Findings whose unit was forgotten before a story could ask for it.
+    #[serde(default)]
+    pub lessons_dropped: u64,
 }
 
 impl Profiles {
@@ -283,7 +286,8 @@ impl Profiles {
     pub fn remember(&mut self, finding: FindingId, view: &View<'_>) {
         if let Some(scene) = Scene::of(view) {
             let unit = UnitId::at(scene.moment.replica, scene.moment.time);
-            self.taught.remember(finding, scene.workload, unit);
+            let dropped = self.taught.remember(finding, scene.workload, unit);
+            self.counts.lessons_dropped += dropped;
         }
     }
 
@@ -345,9 +349,11 @@ impl Profiles {
         ours.suppressed = ours.suppressed.saturating_add(theirs.suppressed);
         ours.waived = ours.waived.saturating_add(theirs.waived);
         ours.quarantined = ours.quarantined.saturating_add(theirs.quarantined);
+        ours.lessons_dropped = ours.lessons_dropped.saturating_add(theirs.lessons_dropped);
     }
 
-    /// Declares what a workload does, whoever acts in it.
+    /// Declares what a workload does, whoever acts in it. What is beyond
+    /// [`crate::declared::DECLARED_MAX`] is left out and counted there.
     pub fn declare(&mut self, name: &Text, declared: &Declared) {
         if !self.workloads.contains_key(name) {
             self.make_room();

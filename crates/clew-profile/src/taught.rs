@@ -27,15 +27,18 @@ pub(crate) struct Taught {
 struct Lesson(FindingId, Text, UnitId);
 
 impl Taught {
-    /// Remembers in which unit of which workload a finding was made.
-    pub(crate) fn remember(&mut self, finding: FindingId, workload: Text, unit: UnitId) {
+    /// Remembers in which unit of which workload a finding was made; gives how many others that no
+    /// story had asked for were given up for it.
+    pub(crate) fn remember(&mut self, finding: FindingId, workload: Text, unit: UnitId) -> u64 {
+        let mut dropped = 0;
         if self.units.insert(finding, (workload, unit)).is_none() {
             self.order.push_back(finding);
         }
         while FINDINGS_MAX < self.order.len() {
             let oldest = self.order.pop_front();
-            oldest.and_then(|oldest| self.units.remove(&oldest));
+            dropped += u64::from(oldest.is_some_and(|oldest| self.units.remove(&oldest).is_some()));
         }
+        dropped
     }
 
     /// Takes out the unit of a finding.
@@ -72,9 +75,10 @@ mod tests {
     #[test]
     fn at_most_findings_max_are_remembered_each_once_and_in_their_order() {
         let mut taught = Taught::default();
-        for id in 0..=FINDINGS_MAX as u128 {
-            taught.remember(FindingId(id), "web".into(), UnitId::default());
-        }
+        let unit = UnitId::default();
+        let ids = 0..=FINDINGS_MAX as u128;
+        let dropped = ids.map(|id| taught.remember(FindingId(id), "web".into(), unit));
+        assert_eq!(dropped.sum::<u64>(), 1);
         assert_eq!(taught.take(FindingId(0)), None, "the oldest went");
         assert_eq!(taught.take(FindingId(1)), Some(("web".into(), UnitId::default())));
         assert_eq!(taught.take(FindingId(1)), None);
