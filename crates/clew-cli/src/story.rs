@@ -173,38 +173,48 @@ fn open(folder: &Path) -> Result<StoreReader> {
 fn read(from: &FromArgs) -> Result<Option<BTreeMap<StoryId, Story>>> {
     let mut told = BTreeMap::new();
     let mut tapes = Vec::new();
+    let mut is_readable = from.files.is_empty();
     for path in &from.files {
-        if !read_replayed(path, &mut told)? {
-            tapes.push(path.clone());
+        match read_replayed(path, &mut told)? {
+            Some(is_whole) => is_readable |= is_whole,
+            None => tapes.push(path.clone()),
         }
     }
-    let is_readable = tapes.is_empty() || judge(&tapes, &mut told)?;
-    Ok((is_readable || tapes.len() < from.files.len()).then_some(told))
+    is_readable |= !tapes.is_empty() && judge(&tapes, &mut told)?;
+    Ok((is_readable || !told.is_empty()).then_some(told))
 }
 
-/// Reads the stories of a file that `clew replay --json` or `clew run --json` printed; false where
-/// it is no such file.
-fn read_replayed(path: &Path, told: &mut BTreeMap<StoryId, Story>) -> Result<bool> {
+/// Reads the stories of a file that `clew replay --json` or `clew run --json` printed; `None` where
+/// it is no such file, false where lines of it had to be left out: the last one may be on its way.
+fn read_replayed(path: &Path, told: &mut BTreeMap<StoryId, Story>) -> Result<Option<bool>> {
     // What cannot be opened is complained of where tapes are.
-    let Ok(file) = File::open(path) else { return Ok(false) };
+    let Ok(file) = File::open(path) else { return Ok(None) };
     let mut file = BufReader::new(file);
     let is_line = |begin: &[u8]| {
         let kinds = ["finding", "link", "story", "complaint", "summary"];
         kinds.iter().any(|kind| begin.starts_with(format!("{{\"type\":\"{kind}\"").as_bytes()))
     };
     if !file.fill_buf().is_ok_and(is_line) {
-        return Ok(false);
+        return Ok(None);
     }
+    let mut is_whole = true;
     for (number, line) in file.split(b'\n').enumerate() {
         let at = || format!("`{}`, line {}", path.display(), number + 1);
         let line = line.with_context(at)?;
         if !line.starts_with(b"{\"type\":\"story\",") {
             continue;
         }
-        let story: Story = serde_json::from_slice(&line).with_context(at)?;
-        told.insert(story.id, story);
+        match serde_json::from_slice::<Story>(&line) {
+            Ok(story) => {
+                told.insert(story.id, story);
+            }
+            Err(error) => {
+                is_whole = false;
+                eprintln!("clew: {}: {error}; the line is left out", at());
+            }
+        }
     }
-    Ok(true)
+    Ok(Some(is_whole))
 }
 
 /// Judges tapes; false where none could be read.

@@ -66,6 +66,25 @@ fn replay(tape: &Path, arguments: &[&str]) -> io::Result<Output> {
         .output()
 }
 
+/// Plays a scenario, which has to be told as expected; gives its tape, which anybody may read, and
+/// what was said. `None` where its images cannot be made.
+fn play(name: &str, folder: &Path) -> Option<(PathBuf, String)> {
+    let tape = folder.join("tape");
+    let played = Command::new(repository().join("lab/scenario"))
+        .args([name, "--clew", env!("CARGO_BIN_EXE_clew"), "--record"])
+        .arg(&tape)
+        .env("CLEW_LISTEN", "127.0.0.1:7374")
+        .output()
+        .unwrap();
+    if is_without_mirror(&played, name) {
+        return None;
+    }
+    let told = String::from_utf8_lossy(&played.stdout).into_owned();
+    assert!(played.status.success(), "{told}\n{}", String::from_utf8_lossy(&played.stderr));
+    make_readable(folder, &tape).unwrap();
+    Some((tape, told))
+}
+
 #[test]
 fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
     if let Some(reason) = hindrance() {
@@ -74,17 +93,7 @@ fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
     }
     let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
-    let tape = folder.path().join("demo.tape");
-    let demo = Command::new(repository().join("lab/scenario"))
-        .args(["netcheck", "--clew", env!("CARGO_BIN_EXE_clew"), "--record"])
-        .arg(&tape)
-        .env("CLEW_LISTEN", "127.0.0.1:7374")
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&demo.stdout);
-    assert!(demo.status.success(), "{told}\n{}", String::from_utf8_lossy(&demo.stderr));
-    make_readable(folder.path(), &tape).unwrap();
-
+    let Some((tape, told)) = play("netcheck", folder.path()) else { return };
     let first = replay(&tape, &[]).unwrap();
     let second = replay(&tape, &[]).unwrap();
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
@@ -113,19 +122,7 @@ fn each_scenario_is_told_as_its_page_expects_live_and_again_from_its_tape() {
     let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
     for name in SCENARIOS {
         let state = tempfile::tempdir().unwrap();
-        let tape = state.path().join("tape");
-        let played = Command::new(repository().join("lab/scenario"))
-            .args([name, "--clew", env!("CARGO_BIN_EXE_clew"), "--record"])
-            .arg(&tape)
-            .env("CLEW_LISTEN", "127.0.0.1:7375")
-            .output()
-            .unwrap();
-        if is_without_mirror(&played, "the scenarios") {
-            return;
-        }
-        let told = String::from_utf8_lossy(&played.stdout);
-        assert!(played.status.success(), "{told}\n{}", String::from_utf8_lossy(&played.stderr));
-        make_readable(state.path(), &tape).unwrap();
+        let Some((tape, _)) = play(name, state.path()) else { return };
         let (is_as_expected, report) = judge_again(name, name, state.path(), &tape);
         assert!(is_as_expected, "from the tape of {name}:\n{report}");
         let other = if name == "ssrf" { "webshell" } else { "ssrf" };

@@ -89,6 +89,11 @@ fn what_is_not_there_or_not_clear_is_said() {
     check(&["list", "absent.json"], 2, "absent.json");
     check(&["list", "--state", "absent"], 2, "cannot read the state in `absent`");
     check(&["list"], 2, "--state");
-    std::fs::write(folder.join("cut.jsonl"), "{\"type\":\"story\",\"id\":").unwrap();
+    let cut = "{\"type\":\"story\",\"id\":";
+    std::fs::write(folder.join("cut.jsonl"), cut).unwrap();
     check(&["list", "cut.jsonl"], 2, "`cut.jsonl`, line 1");
+    let told = text(&clew(folder, &["replay", "--json", "log.json"]).stdout);
+    std::fs::write(folder.join("going.jsonl"), told.clone() + cut).unwrap();
+    check(&["list", "going.jsonl"], 0, &format!("line {}", told.lines().count() + 1));
+    assert_eq!(listed(folder, &["going.jsonl"]), listed(folder, &["log.json"]));
 }

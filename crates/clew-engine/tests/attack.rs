@@ -174,3 +174,30 @@ fn a_harmful_answer_of_another_service_is_found_once_its_answers_are_known() {
     let told: Vec<_> = output.findings.iter().map(|it| it.rule.as_str()).collect();
     assert_eq!(told, ["Harmful answer of another service"]);
 }
+
+#[test]
+fn who_took_a_role_leads_on_and_a_service_that_hands_out_a_workloads_role_leads_to_nobody() {
+    const RULE: &str = "
+- rule: user made
+  desc: Somebody made a user.
+  condition: ct.name = CreateUser
+  output: made
+  priority: CRITICAL
+  source: aws_cloudtrail
+";
+    let file = SourceFile { name: "rules.yaml".into(), text: RULE.into() };
+    let rules = || load(std::slice::from_ref(&file), &Options::default()).rules;
+    let linked = |by: &str| {
+        let text = format!(
+            "aws AssumeRole service=sts by={by} request.roleArn=arn:aws:iam::111122223333:role/web \
+             response.credentials.accessKeyId=ASIA1\n\
+             aws CreateUser service=iam by=role/web/s key=ASIA1 after=60\n"
+        );
+        let mut engine = Engine::new(rules(), Settings::default());
+        let output = run(&mut engine, &scenario::events(&text).unwrap());
+        assert_eq!((output.findings.len(), output.stories.is_empty()), (1, false), "{by}");
+        output.links.len()
+    };
+    assert_eq!(linked("user/eve"), 1);
+    assert_eq!(linked("ec2.amazonaws.com"), 0);
+}
