@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::tree;
 
-/// Builds and runs this program of the testkit with these words; its table goes to standard output as it is.
+/// Builds and runs this program of the testkit with these words; its table goes to standard output
+/// as it is.
 ///
 /// # Errors
 /// When it does not build or does not run.

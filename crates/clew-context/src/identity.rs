@@ -5,8 +5,8 @@
 //! its evidence; [`Identities::root_of`] follows them back to the process, workload or person.
 //!
 //! Reading order: [`key`] (one name for one identity), [`binding`], [`graph`] (what is kept and how
-//! long), `origins` (who goes first), `claims` (records into bindings), `callers` (who calls again), `commands` (`kubectl exec` and its process), [`lineage`]
-//! (the answer), and for rules `sketch`, [`habits`] and `judged`.
+//! long), `origins` (who goes first), `claims` (records into bindings), `callers` (who calls again),
+//! `commands` (`kubectl exec` and its process), [`lineage`] (the answer), and for rules `sketch`, [`habits`] and `judged`.
 //!
 //! Invariant: what is known after a set of records does not depend on the order in which they
 //! came, as long as no bound was met; a record that comes twice counts once.

@@ -3,8 +3,8 @@
 //! Each identity is kept until a time that follows from what is known of it: a credential until
 //! half an hour after it ends and 36 hours after its last use, whoever was made 90 days after it
 //! was last heard of, and a parent as long as its longest child. Nothing goes before room is needed;
-//! then what may go first does, of the origin that holds most, and is counted. So no clock that is wrong empties the graph, and in any order of arrival the
-//! same is kept, as long as there is room.
+//! then what may go first does, of the origin that holds most, and is counted. So no clock that is
+//! wrong empties the graph, and in any order of arrival the same is kept, as long as there is room.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
