@@ -376,6 +376,8 @@ impl Watch {
         self.metrics.forgotten.insert("api_field", unlearned);
         let evidence = self.engine.evidence_dropped();
         self.metrics.forgotten.insert("correlation_evidence", evidence);
+        let unclaimed = self.engine.unclaimed_dropped();
+        self.metrics.forgotten.insert("unclaimed_call", unclaimed);
         self.metrics.stories_open = stories.stories_open;
         self.metrics.stories_told = stories.stories_told;
         self.metrics.outputs.clone_from(&status.outputs);

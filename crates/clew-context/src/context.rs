@@ -17,6 +17,8 @@ use crate::domain::{Domains, Scope};
 use crate::factors::Factors;
 use crate::identity::commands::{Place, Start};
 use crate::identity::graph::IDENTITIES_MAX;
+use crate::identity::judged::Judged;
+use crate::identity::key::Identity;
 use crate::identity::{Identities, Pending, StartedBy};
 use crate::process::Process;
 use crate::processes::Processes;
@@ -347,6 +349,19 @@ impl Context {
     /// API was asked to start them.
     pub fn take_started(&mut self) -> Vec<StartedBy> {
         self.identities.take_started()
+    }
+
+    /// Takes out the identities that were known before the last event told of their making.
+    pub fn take_late(&mut self) -> Vec<Identity> {
+        self.identities.take_late()
+    }
+
+    /// Shows an earlier call again as it was judged then, but for what is known now of whose its
+    /// credential is. Until the next call is observed.
+    pub fn judge_again(&mut self, event: &Event, judged: Judged) {
+        if let Some(call) = event.api_call() {
+            self.identities.judge_again(call, event.time, judged);
+        }
     }
 
     /// Uid of a container's pod, or `namespace/name`; empty where it is in none.

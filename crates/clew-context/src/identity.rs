@@ -18,7 +18,7 @@ pub mod commands;
 pub mod counted;
 pub mod graph;
 pub mod habits;
-pub(crate) mod judged;
+pub mod judged;
 pub mod key;
 pub mod lineage;
 mod origins;
@@ -90,6 +90,9 @@ pub struct Identities {
     /// Starts for which the last event showed who asked.
     #[serde(skip)]
     started: Vec<StartedBy>,
+    /// Identities known before the last event told of their making.
+    #[serde(skip)]
+    late: Vec<Identity>,
 }
 
 /// Who called, by the one name that the identity has in every log.
@@ -122,6 +125,7 @@ impl Identities {
             callers: Callers::default(),
             judged: None,
             started: Vec::new(),
+            late: Vec::new(),
         }
     }
 
@@ -146,6 +150,25 @@ impl Identities {
     /// Takes out the starts for which the last event showed who asked.
     pub(crate) fn take_started(&mut self) -> Vec<StartedBy> {
         std::mem::take(&mut self.started)
+    }
+
+    /// Takes out the identities that were known before the last event told of their making.
+    pub(crate) fn take_late(&mut self) -> Vec<Identity> {
+        std::mem::take(&mut self.late)
+    }
+
+    /// Ties what was made to its maker. Where it acted before, what it did may mean more now.
+    fn tie_made(
+        &mut self,
+        child: &Identity,
+        relation: Relation,
+        maker: &Identity,
+        at: &Witness<'_>,
+    ) {
+        if self.graph.get(child).is_some() && self.maker(child).is_none() {
+            self.late.push(child.clone());
+        }
+        self.tie(child, (relation, Class::Causal), maker, at);
     }
 
     /// Takes in one call to an API.
@@ -181,7 +204,10 @@ impl Identities {
         let mut child = Identity::new(IdentityKind::Credential, credential.clone());
         let mut relation = Relation::Fetched;
         for holder in holders.into_iter().flatten() {
-            self.tie(&child, (relation, Class::Causal), &holder, &witness);
+            match relation {
+                Relation::Fetched => self.tie_made(&child, relation, &holder, &witness),
+                _ => self.tie(&child, (relation, Class::Causal), &holder, &witness),
+            }
             (child, relation, witness.until) = (holder, Relation::RunsIn, None);
         }
     }

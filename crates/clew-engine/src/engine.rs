@@ -1,7 +1,8 @@
 //! The engine: context, rules, judged requests and stories in one value, driven by events alone.
 
 use clew_appsec::api::Apis;
-use clew_context::{Context, View};
+use clew_context::Context;
+use clew_context::identity::key::Identity;
 use clew_event::finding::Finding;
 use clew_event::story::Story;
 use clew_event::{Event, EventKind, Semantics};
@@ -13,6 +14,7 @@ use clew_story::{Forgotten, Stories};
 use crate::appsec::{Appsec, Judge};
 use crate::tally::{RuleRate, Tallies, Tally};
 use crate::told::Told;
+use crate::unclaimed::Unclaimed;
 use crate::witnesses::Witnesses;
 use crate::{evidence, finding, links};
 
@@ -101,6 +103,7 @@ pub struct Engine {
     pub(crate) correlated: Vec<Correlated>,
     pub(crate) told: Told,
     pub(crate) witnesses: Witnesses,
+    pub(crate) unclaimed: Unclaimed,
     pub(crate) apis: Apis,
     /// `None` where requests are not judged.
     pub(crate) judge: Option<Judge>,
@@ -126,6 +129,7 @@ impl Engine {
             correlated: Vec::new(),
             told: Told::default(),
             witnesses: Witnesses::default(),
+            unclaimed: Unclaimed::default(),
             apis: Apis::default(),
             judge: (settings.appsec == Appsec::On).then(Judge::new),
             profiles: Profiles::default(),
@@ -146,16 +150,11 @@ impl Engine {
             self.stories.note_forgotten(event.time, &self.forgotten());
         }
 
-        let view = self.context.view(event);
         self.matches.clear();
+        let view = self.context.view(event);
         self.rules.judge(event.event_type, event.source(), &view, &mut self.matches);
-        let mut found = Vec::new();
-        if !self.matches.is_empty() {
-            self.correlated.clear();
-            let matched = Matched { event: event.id, time: event.time, rules: &self.matches };
-            self.rules.correlate(&mut self.correlations, matched, &view, &mut self.correlated);
-            found = self.of_rules(event, &view);
-        }
+        let mut found = self.of_rules(event);
+        let view = self.context.view(event);
         if let Some(judge) = &mut self.judge {
             judge.judge(event, &view, &mut self.apis);
             let detected = judge.take();
@@ -172,12 +171,54 @@ impl Engine {
         // A finding of the event says itself what that handed out.
         let link = if found.is_empty() { links::of_event(event, &view) } else { None };
         let is_told = !found.is_empty() && self.tell(event, found, output);
-        let is_link = link.is_some();
-        if is_link || !is_told && self.matches.iter().any(|index| self.rules.is_correlated(*index))
-        {
+        if link.is_some() || !is_told && self.is_correlated() {
             self.witnesses.keep(event);
         }
         self.link(event, link, output);
+        if let Some(judged) = self.context.identities().unclaimed(event) {
+            let names = self.matches.iter().filter_map(|index| self.rules.rule(*index));
+            self.unclaimed.keep(event, judged, names.map(|rule| rule.name.clone()).collect());
+        }
+        self.judge_again(output);
+    }
+
+    /// Judges what was done with an identity before the last event told who made it: a rule may
+    /// ask for that.
+    fn judge_again(&mut self, output: &mut Output) {
+        for made in self.context.take_late() {
+            let heirs = self.context.identities().heirs(&made);
+            let heirs: Vec<Identity> = heirs.into_iter().cloned().collect();
+            for heir in heirs {
+                for at in 0..self.unclaimed.count_of(&heir) {
+                    self.judge_waiting((&heir, at), output);
+                }
+            }
+        }
+    }
+
+    fn judge_waiting(&mut self, place: (&Identity, usize), output: &mut Output) {
+        let Some(waiting) = self.unclaimed.get_mut(place) else { return };
+        let event = waiting.event.clone();
+        self.context.judge_again(&event, waiting.judged.clone());
+        self.matches.clear();
+        let view = self.context.view(&event);
+        self.rules.judge(event.event_type, event.source(), &view, &mut self.matches);
+        let rules = &self.rules;
+        self.matches.retain(|index| {
+            let name = rules.rule(*index).map_or("", |rule| rule.name.as_str());
+            let is_new = !waiting.matched.iter().any(|known| known == name);
+            is_new.then(|| waiting.matched.push(name.to_owned())).is_some()
+        });
+        let found = self.of_rules(&event);
+        let is_told = !found.is_empty() && self.tell(&event, found, output);
+        if !is_told && self.is_correlated() {
+            self.witnesses.keep(&event);
+        }
+    }
+
+    /// Whether a correlation is about what the event matched.
+    fn is_correlated(&self) -> bool {
+        self.matches.iter().any(|index| self.rules.is_correlated(*index))
     }
 
     /// Takes in what the event ties together, and gives out what stories made steps of.
@@ -207,8 +248,15 @@ impl Engine {
         }
     }
 
-    /// What rules make of the event, those that match it alone first.
-    fn of_rules(&self, event: &Event, view: &View<'_>) -> Vec<Finding> {
+    /// What rules make of what the event matched, those that match it alone first.
+    fn of_rules(&mut self, event: &Event) -> Vec<Finding> {
+        if self.matches.is_empty() {
+            return Vec::new();
+        }
+        self.correlated.clear();
+        let view = &self.context.view(event);
+        let matched = Matched { event: event.id, time: event.time, rules: &self.matches };
+        self.rules.correlate(&mut self.correlations, matched, view, &mut self.correlated);
         let single = self.matches.iter().filter(|index| !self.rules.is_silent(**index));
         let single = single.filter_map(|index| finding::of_match(&self.rules, *index, event, view));
         let several = self.correlated.iter();
@@ -293,6 +341,13 @@ impl Engine {
     #[must_use]
     pub const fn evidence_dropped(&self) -> u64 {
         self.witnesses.dropped()
+    }
+
+    /// Calls that are not judged again when the making of their credential is told, for want of
+    /// room.
+    #[must_use]
+    pub const fn unclaimed_dropped(&self) -> u64 {
+        self.unclaimed.dropped()
     }
 
     /// What was learned of how APIs are used.

@@ -18,6 +18,7 @@ pub mod links;
 pub mod snapshot;
 pub mod tally;
 mod told;
+mod unclaimed;
 mod witnesses;
 
 pub use appsec::Appsec;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Counts, Engine, Settings};
 use crate::tally::Tallies;
 use crate::told::Told;
+use crate::unclaimed::Unclaimed;
 use crate::witnesses::Witnesses;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
@@ -46,6 +47,7 @@ struct Written<'a> {
     correlations: &'a Correlations,
     told: &'a Told,
     witnesses: &'a Witnesses,
+    unclaimed: &'a Unclaimed,
     apis: &'a Apis,
     profiles: &'a Profiles,
 }
@@ -64,6 +66,8 @@ pub struct State {
     told: Told,
     #[serde(default)]
     witnesses: Witnesses,
+    #[serde(default)]
+    unclaimed: Unclaimed,
     apis: Apis,
     #[serde(default)]
     profiles: Profiles,
@@ -114,6 +118,7 @@ impl Engine {
             correlations: &self.correlations,
             told: &self.told,
             witnesses: &self.witnesses,
+            unclaimed: &self.unclaimed,
             apis: &self.apis,
             profiles: &self.profiles,
         })
@@ -131,6 +136,7 @@ impl Engine {
         (engine.counts, engine.stories, engine.told, engine.apis) = (counts, stories, told, apis);
         (engine.tallies, engine.correlations) = (tallies, correlations);
         (engine.witnesses, engine.profiles) = (witnesses, profiles);
+        engine.unclaimed = state.unclaimed;
         engine
     }
 }

@@ -237,7 +237,7 @@ impl Identities {
             return;
         };
         let limited = Witness { until: minted.expires, ..*at };
-        self.tie(&child, (Relation::Minted, Class::Causal), actor, &limited);
+        self.tie_made(&child, Relation::Minted, actor, &limited);
         let holder = match minted.kind {
             MintedKind::Session | MintedKind::ConsoleSession => {
                 Identity::principal(call, &minted.holder)

@@ -88,7 +88,7 @@ struct Minute {
 
 /// What was known of an identity before a call, and what of the call was new to it. All zero and
 /// false at its first call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each is the answer of one field")]
 pub(crate) struct Before {
     pub age_ns: u64,

@@ -4,20 +4,22 @@
 //! make its own network known.
 
 use clew_event::control_plane::ApiCall;
-use clew_event::{EventId, TimestampNs};
+use clew_event::{EventId, Text, TimestampNs};
+use serde::{Deserialize, Serialize};
 
 use super::Identities;
 use super::binding::Relation;
 use super::claims::{Caller, Witness};
 use super::habits::{Before, Delivery, Habits, Traits};
 use super::key::{Identity, IdentityKind};
+use super::origins;
 
 /// Most credentials of one workload that are asked where they were used; an instance gets about
 /// four a day.
 pub(crate) const CREDENTIALS_MAX: usize = 64;
 
 /// Where a credential of a workload was used, the least telling first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Outside {
     /// Where its workload was seen before, or inside the provider.
     No,
@@ -44,22 +46,34 @@ impl Outside {
     }
 }
 
-/// The answers for the last call that was taken in.
-#[derive(Clone, Debug)]
-pub(crate) struct Judged {
-    pub event: EventId,
-    pub credential: Option<Identity>,
-    pub principal: Option<Identity>,
-    pub workload: Option<Identity>,
-    pub of_principal: Before,
-    pub of_credential: Before,
-    pub of_account: Before,
+/// The answers for one call, as they were when it was taken in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Judged {
+    pub(crate) event: EventId,
+    pub(crate) credential: Option<Identity>,
+    pub(crate) principal: Option<Identity>,
+    pub(crate) workload: Option<Identity>,
+    pub(crate) of_principal: Before,
+    pub(crate) of_credential: Before,
+    pub(crate) of_account: Before,
     /// `None` where the credential is of no workload.
-    pub outside: Option<Outside>,
+    pub(crate) outside: Option<Outside>,
     /// It is used where it was first seen outside its workload.
-    pub is_outside: bool,
+    pub(crate) is_outside: bool,
     /// The instance got its credential in the old way, and all before in the new one.
-    pub is_delivery_changed: bool,
+    pub(crate) is_delivery_changed: bool,
+}
+
+impl Judged {
+    /// The credential that was used.
+    #[must_use]
+    pub const fn credential(&self) -> Option<&Identity> {
+        self.credential.as_ref()
+    }
+
+    fn actor(&self) -> Option<&Identity> {
+        self.credential.as_ref().or(self.principal.as_ref())
+    }
 }
 
 impl Identities {
@@ -84,17 +98,17 @@ impl Identities {
             of_principal: before(&principal),
             of_credential: before(&caller.credential),
             of_account: before(&caller.account),
-            outside: workload
-                .as_ref()
-                .zip(actor)
-                .map(|(workload, actor)| self.outside(call, &traits, [workload, actor])),
+            outside: workload.as_ref().zip(actor).map(|(workload, actor)| {
+                let own = self.own_habits(actor);
+                outside(call, &traits, own.chain(self.credentials_of(workload)))
+            }),
             credential: caller.credential.clone(),
             principal,
             workload,
             is_outside: false,
             is_delivery_changed: false,
         };
-        judged.is_outside = self.note_outside(&judged, &traits, witness);
+        judged.is_outside = self.note_outside(&judged, &traits, witness.moment());
         let workload = judged.workload.as_ref();
         judged.is_delivery_changed = self.deliver(call, workload, witness);
         self.record(&judged.credential, Habits::default, &traits, witness);
@@ -103,15 +117,45 @@ impl Identities {
         judged
     }
 
+    /// The answers for an earlier call, now that more is known of whose its credential is.
+    pub(crate) fn judge_again(&mut self, call: &ApiCall, time: TimestampNs, mut judged: Judged) {
+        let workload = judged.actor().and_then(|of| self.workload(of, time)).cloned();
+        if let Some(workload) = workload.filter(|_| judged.workload.is_none()) {
+            let traits = Traits::of(call, time);
+            judged.outside = Some(self.outside_again(call, &traits, &judged, &workload));
+            let origin = origins::of_call(call, judged.principal.as_ref());
+            judged.is_outside = self.note_outside(&judged, &traits, (time, &origin));
+            judged.workload = Some(workload);
+        }
+        self.judged = Some(Box::new(judged));
+    }
+
+    /// As of before the call: that its credential is known there by now is no answer.
+    fn outside_again(
+        &self,
+        call: &ApiCall,
+        traits: &Traits,
+        judged: &Judged,
+        workload: &Identity,
+    ) -> Outside {
+        let before = &judged.of_credential;
+        if 0 < before.networks && !before.is_new_network {
+            return Outside::No;
+        }
+        let own = judged.actor().and_then(|actor| self.own_habits(actor).next());
+        let is_own = |habits: &&Habits| own.is_some_and(|own| std::ptr::eq(own, *habits));
+        outside(call, traits, self.credentials_of(workload).filter(|habits| !is_own(habits)))
+    }
+
     /// Whether the credential is used where it was first seen outside its workload: the first call
     /// makes the place known, and the thief stays a thief.
-    fn note_outside(&mut self, judged: &Judged, traits: &Traits, at: &Witness<'_>) -> bool {
+    fn note_outside(&mut self, judged: &Judged, traits: &Traits, at: (TimestampNs, &Text)) -> bool {
         let is_first = judged.outside.is_some_and(Outside::is_outside);
         let (Some(credential), Some(network)) = (&judged.credential, traits.network()) else {
             return is_first;
         };
         if is_first {
-            let habits = self.graph.habits(credential, at.moment(), Habits::default);
+            let habits = self.graph.habits(credential, at, Habits::default);
             habits.into_iter().for_each(|habits| habits.note_outside(network));
             return true;
         }
@@ -168,25 +212,6 @@ impl Identities {
         }
     }
 
-    fn outside(&self, call: &ApiCall, traits: &Traits, of: [&Identity; 2]) -> Outside {
-        let (Some(address), Some(network)) = (call.source_address, traits.network()) else {
-            return Outside::No;
-        };
-        let [workload, actor] = of;
-        let mut is_unknown = true;
-        for habits in self.own_habits(actor).chain(self.credentials_of(workload)) {
-            if habits.has_networks() && habits.knows_network(network) {
-                return Outside::No;
-            }
-            is_unknown &= !habits.has_networks();
-        }
-        match is_unknown {
-            true => Outside::Unknown,
-            false if is_private(address) => Outside::Private,
-            false => Outside::Public,
-        }
-    }
-
     fn own_habits(&self, of: &Identity) -> impl Iterator<Item = &Habits> {
         self.graph.get(of).and_then(|node| node.habits.as_deref()).into_iter()
     }
@@ -209,8 +234,31 @@ impl Identities {
         held.into_iter().flat_map(|held| self.own_habits(held))
     }
 
-    fn children(&self, of: &Identity) -> impl Iterator<Item = &Identity> {
+    pub(super) fn children(&self, of: &Identity) -> impl Iterator<Item = &Identity> {
         self.graph.get(of).into_iter().flat_map(|node| node.children.iter()).map(|child| &**child)
+    }
+}
+
+/// Where a call came from, for a workload whose credentials were used as `known` tells.
+fn outside<'a>(
+    call: &ApiCall,
+    traits: &Traits,
+    known: impl Iterator<Item = &'a Habits>,
+) -> Outside {
+    let (Some(address), Some(network)) = (call.source_address, traits.network()) else {
+        return Outside::No;
+    };
+    let mut is_unknown = true;
+    for habits in known {
+        if habits.has_networks() && habits.knows_network(network) {
+            return Outside::No;
+        }
+        is_unknown &= !habits.has_networks();
+    }
+    match is_unknown {
+        true => Outside::Unknown,
+        false if is_private(address) => Outside::Private,
+        false => Outside::Public,
     }
 }
 

@@ -2,18 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clew_event::{EventId, TimestampNs};
+use clew_event::{Event, EventId, TimestampNs};
 use serde::Serialize;
 
 use super::Identities;
 use super::binding::{Binding, Class, Relation};
+use super::judged::Judged;
 use super::key::{Identity, IdentityKind};
 
 /// Most generations that are followed up or down.
 pub const GENERATIONS_MAX: usize = 32;
 /// Most bindings that a lineage shows in each direction; the rest is counted.
 pub const LINKS_MAX: usize = 512;
+/// Most of what came of an identity that is looked at when its making is told.
+pub const HEIRS_MAX: usize = 64;
+/// How long after the first use of a credential the record of its making may come: `CloudTrail`
+/// delivers "within an average of about 5 minutes", and three times that is rare.
+pub const LATE: Duration = Duration::from_secs(15 * 60);
 
 /// A record that proves something, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -99,6 +106,50 @@ impl Identities {
     pub(crate) fn minted(&self, of: &Identity) -> Option<&Binding> {
         let mut parents = self.graph.get(of)?.parents.iter();
         parents.find(|binding| binding.relation == Relation::Minted)
+    }
+
+    /// Who made an identity or was handed it, where that was seen.
+    pub(crate) fn maker(&self, of: &Identity) -> Option<&Binding> {
+        let mut parents = self.graph.get(of)?.parents.iter();
+        parents.find(|binding| matches!(binding.relation, Relation::Minted | Relation::Fetched))
+    }
+
+    /// The credential of the last call, where a record may still come that tells who made it, or
+    /// who made its maker: it is in its first [`LATE`].
+    #[must_use]
+    pub fn unclaimed(&self, event: &Event) -> Option<&Judged> {
+        let judged = self.judged(event.id)?;
+        let credential = judged.credential.as_ref()?;
+        let is_young = |age: Duration| age < LATE;
+        if !is_young(Duration::from_nanos(judged.of_credential.age_ns)) {
+            return None;
+        }
+        let is_unclaimed = |of: &Identity| {
+            let node = self.graph.get(of).filter(|_| of.kind == IdentityKind::Credential);
+            node.is_some_and(|node| {
+                let first = node.parents.iter().map(|binding| binding.first_time).min();
+                self.maker(of).is_none()
+                    && first.is_none_or(|first| is_young(event.time.since(first)))
+            })
+        };
+        let mut all = std::iter::once(credential).chain(self.path(credential, event.time));
+        all.any(is_unclaimed).then_some(judged)
+    }
+
+    /// The identity and what came of it, at most [`HEIRS_MAX`].
+    #[must_use]
+    pub fn heirs<'a>(&'a self, of: &'a Identity) -> Vec<&'a Identity> {
+        let mut heirs = vec![of];
+        let mut next = 0;
+        while let Some(&at) = heirs.get(next) {
+            next += 1;
+            for child in self.children(at) {
+                if heirs.len() < HEIRS_MAX && !heirs.contains(&child) {
+                    heirs.push(child);
+                }
+            }
+        }
+        heirs
     }
 
     /// The identity as one of several kinds is known under this name.

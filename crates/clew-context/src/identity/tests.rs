@@ -9,7 +9,7 @@ use expect_test::{Expect, expect};
 
 use super::graph::{IDENTITIES_MAX, PARENTS_MAX};
 use super::key::{Identity, IdentityKind};
-use super::lineage::{GENERATIONS_MAX, LINKS_MAX, Lineage};
+use super::lineage::{GENERATIONS_MAX, HEIRS_MAX, LATE, LINKS_MAX, Lineage};
 use super::*;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/web";
@@ -363,6 +363,41 @@ fn a_lineage_shows_at_most_links_max_and_generations_max() {
     });
     let lineage = known(wide).lineage(&credential("AKIA1"), second(900)).expect("is known");
     assert_eq!((lineage.descendants.len(), lineage.links_dropped), (LINKS_MAX, 5));
+}
+
+#[test]
+fn at_most_heirs_max_heirs_are_looked_at_and_each_once() {
+    let child = |id: u32| minted(MintedKind::Session, &format!("ASIAX{id}"), "", None);
+    let call = |id| (id, aws("AssumeRole", "ASIA1", SESSION, vec![child(id)]));
+    let identities = known((10..10 + of_u32(HEIRS_MAX)).map(call));
+    let maker = credential("ASIA1");
+    let heirs = identities.heirs(&maker);
+    assert_eq!((heirs.len(), heirs[0]), (HEIRS_MAX, &maker));
+    assert_eq!(heirs.iter().collect::<BTreeSet<_>>().len(), HEIRS_MAX);
+}
+
+#[test]
+fn a_call_waits_while_the_making_of_its_credential_may_be_told() {
+    let minting = (
+        1,
+        aws("AssumeRole", "ASIA0", SESSION, vec![minted(MintedKind::Session, "ASIA1", "", None)]),
+    );
+    let used = |at: u64| {
+        let mut event = event(20, aws("ListUsers", "ASIA1", SESSION, vec![]));
+        event.time = second(at);
+        event
+    };
+    let waits = |before: Vec<(u32, ApiCall)>, at: u64| {
+        let (mut identities, event) = (known(before), used(at));
+        observe(&mut identities, &event);
+        identities.unclaimed(&event).is_some()
+    };
+    let first = || (2, aws("ListUsers", "ASIA1", SESSION, vec![]));
+    assert!(waits(vec![first()], 1 + LATE.as_secs()));
+    assert!(!waits(vec![first()], 2 + LATE.as_secs()), "its time is over");
+    // That of its maker may be told, too.
+    assert!(waits(vec![minting.clone(), first()], 20));
+    assert!(!waits(vec![minting], 2 + LATE.as_secs()), "its maker is old");
 }
 
 #[test]

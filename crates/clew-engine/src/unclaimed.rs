@@ -1,0 +1,196 @@
+//! Calls with credentials whose making was not told yet: when it is, they are judged again.
+//!
+//! The records of an account come in any order, minutes apart: what a stolen credential did often
+//! comes before the call that handed it out, and nothing in it is strange by itself.
+
+use std::collections::BTreeMap;
+
+use clew_context::identity::judged::Judged;
+use clew_context::identity::key::Identity;
+use clew_context::identity::lineage::LATE;
+use clew_event::json::JsonIndex;
+use clew_event::{Event, EventKind, Text, TimestampNs};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::evidence;
+
+/// Most credentials of which calls wait.
+pub(crate) const CREDENTIALS_MAX: usize = 256;
+/// Most calls that wait of one: a thief soon does what the credential was stolen for.
+pub(crate) const CALLS_MAX: usize = 16;
+/// Longest record of one that waits, in bytes; together at most 32 MiB.
+pub(crate) const RECORD_BYTES_MAX: usize = 8 << 10;
+
+/// A call that may mean more once it is known whose its credential is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    #[serde(serialize_with = "without_secrets")]
+    pub event: Event,
+    pub judged: Judged,
+    /// The rules that matched it so far.
+    pub matched: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Young {
+    credential: Identity,
+    /// Whose share of the room it takes.
+    account: Text,
+    /// Its first calls in the order in which they came.
+    waiting: Vec<Waiting>,
+}
+
+impl Young {
+    /// Whether a record of its making may still come at that time.
+    fn is_in_time(&self, time: TimestampNs) -> bool {
+        self.waiting.first().is_some_and(|first| time.since(first.event.time) < LATE)
+    }
+}
+
+/// The first calls of young credentials.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Unclaimed {
+    /// The oldest first.
+    young: Vec<Young>,
+    dropped: u64,
+}
+
+impl Unclaimed {
+    /// Keeps a call, as long as there is room for its credential's.
+    pub(crate) fn keep(&mut self, event: &Event, judged: &Judged, matched: Vec<String>) {
+        let (Some(call), Some(credential)) = (event.api_call(), judged.credential()) else {
+            return;
+        };
+        let known = self.young.iter_mut().find(|young| young.credential == *credential);
+        let is_full = known.as_ref().is_some_and(|young| CALLS_MAX <= young.waiting.len());
+        if is_full || RECORD_BYTES_MAX < call.record.as_bytes().len() {
+            self.dropped += 1;
+            return;
+        }
+        let mut event = event.clone();
+        if let EventKind::KubernetesApi(call) | EventKind::CloudApi(call) = &mut event.kind {
+            // It can be made again.
+            call.index = JsonIndex::default();
+        }
+        let time = event.time;
+        let waiting = Waiting { event, judged: judged.clone(), matched };
+        if let Some(young) = known {
+            young.waiting.push(waiting);
+            return;
+        }
+        let (credential, account) = (credential.clone(), call.account.clone());
+        self.young.push(Young { credential, account, waiting: vec![waiting] });
+        if CREDENTIALS_MAX < self.young.len() {
+            self.give_up(time);
+        }
+    }
+
+    /// The account with most gives up its oldest, so that none pushes out those of others.
+    fn give_up(&mut self, time: TimestampNs) {
+        let mut counts: BTreeMap<&Text, usize> = BTreeMap::new();
+        self.young.iter().for_each(|young| *counts.entry(&young.account).or_default() += 1);
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        let is_of_most = |young: &Young| most.is_some_and(|(account, _)| young.account == *account);
+        if let Some(place) = self.young.iter().position(is_of_most) {
+            let gone = self.young.remove(place);
+            // One whose time is over is no loss.
+            self.dropped += if gone.is_in_time(time) { gone.waiting.len() as u64 } else { 0 };
+        }
+    }
+
+    /// How many calls of a credential wait.
+    pub(crate) fn count_of(&self, credential: &Identity) -> usize {
+        let young = self.young.iter().find(|young| young.credential == *credential);
+        young.map_or(0, |young| young.waiting.len())
+    }
+
+    /// The call of a credential that came as that one, from 0, to be judged again.
+    pub(crate) fn get_mut(&mut self, (of, at): (&Identity, usize)) -> Option<&mut Waiting> {
+        self.young.iter_mut().find(|young| young.credential == *of)?.waiting.get_mut(at)
+    }
+
+    /// Calls for which there was no room, or that went before their time was over.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+fn without_secrets<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    evidence::kept(event).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use clew_context::Context;
+    use clew_event::control_plane::{ApiCall, ApiSource};
+    use clew_event::{EventId, EventType};
+
+    use super::*;
+
+    fn call(id: u128, (account, key): (&str, String), record_bytes: usize) -> Event {
+        let call = ApiCall {
+            source: ApiSource::Cloudtrail,
+            account: account.into(),
+            credential: key.as_str().into(),
+            principal: "arn:aws:sts::1:assumed-role/web/s".into(),
+            record: "x".repeat(record_bytes).as_str().into(),
+            ..ApiCall::default()
+        };
+        Event {
+            id: EventId(id),
+            time: TimestampNs::from_unix_ns(1 << 60),
+            arrived: TimestampNs::default(),
+            event_type: EventType::Other,
+            actor: None,
+            kind: EventKind::CloudApi(Box::new(call)),
+        }
+    }
+
+    fn keep(unclaimed: &mut Unclaimed, event: &Event) {
+        let mut context = Context::default();
+        context.observe(event);
+        unclaimed.keep(event, context.identities().unclaimed(event).unwrap(), Vec::new());
+    }
+
+    fn count_of(unclaimed: &Unclaimed, key: &str) -> usize {
+        unclaimed
+            .young
+            .iter()
+            .filter(|it| it.credential.name.as_bytes() == key.as_bytes())
+            .map(|it| it.waiting.len())
+            .sum()
+    }
+
+    #[test]
+    fn at_most_calls_max_of_record_bytes_max_wait_of_a_credential_and_the_rest_is_counted() {
+        let mut unclaimed = Unclaimed::default();
+        keep(&mut unclaimed, &call(0, ("1", "ASIA".into()), RECORD_BYTES_MAX + 1));
+        for id in 1..=CALLS_MAX as u128 + 2 {
+            keep(&mut unclaimed, &call(id, ("1", "ASIA".into()), RECORD_BYTES_MAX));
+        }
+        assert_eq!((count_of(&unclaimed, "ASIA"), unclaimed.dropped()), (CALLS_MAX, 3));
+    }
+
+    #[test]
+    fn an_account_that_makes_up_credentials_gives_up_its_own_oldest() {
+        let mut unclaimed = Unclaimed::default();
+        keep(&mut unclaimed, &call(0, ("1", "ASIAOTHER".into()), 0));
+        for id in 1..=CREDENTIALS_MAX as u128 + 1 {
+            keep(&mut unclaimed, &call(id, ("2", format!("ASIA{id}")), 0));
+        }
+        assert_eq!((unclaimed.young.len(), unclaimed.dropped()), (CREDENTIALS_MAX, 2));
+        let counts = ["ASIAOTHER", "ASIA2", "ASIA3"].map(|key| count_of(&unclaimed, key));
+        assert_eq!(counts, [1, 0, 1]);
+    }
+
+    #[test]
+    fn one_whose_time_is_over_is_no_loss() {
+        let mut unclaimed = Unclaimed::default();
+        for id in 0..=CREDENTIALS_MAX as u128 {
+            let mut event = call(id, ("2", format!("ASIA{id}")), 0);
+            event.time = event.time.after(LATE * u32::try_from(id).unwrap());
+            keep(&mut unclaimed, &event);
+        }
+        assert_eq!((unclaimed.young.len(), unclaimed.dropped()), (CREDENTIALS_MAX, 0));
+    }
+}
