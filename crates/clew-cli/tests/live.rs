@@ -114,12 +114,8 @@ fn an_attack_in_a_container_becomes_one_story_that_replays_without_privilege() {
     assert!(told.contains(shown), "replay tells another story than live:\n{narrative}\n{told}");
 }
 
-/// Those of which no cloud tells, late and in any order.
-const SCENARIOS: [&str; 5] = ["webshell", "runtime-socket", "exec-token", "miner", "ransom"];
-
-/// True steps of `ssrf` that are told in whatever order records come. The other two are missed
-/// where what the planted key did is told before who made it: a call is judged once.
-const SSRF_STEPS_MIN: u64 = 7;
+const SCENARIOS: [&str; 7] =
+    ["ssrf", "ci-key", "webshell", "runtime-socket", "exec-token", "miner", "ransom"];
 
 #[test]
 fn each_scenario_is_told_as_its_page_expects_live_and_again_from_its_tape() {
@@ -133,32 +129,10 @@ fn each_scenario_is_told_as_its_page_expects_live_and_again_from_its_tape() {
         let Some((tape, _)) = play(name, state.path()) else { return };
         let (is_as_expected, report) = judge_again(name, name, state.path(), &tape);
         assert!(is_as_expected, "from the tape of {name}:\n{report}");
-        let (is_as_expected, report) = judge_again(name, "ssrf", state.path(), &tape);
+        let other = if name == "ssrf" { "webshell" } else { "ssrf" };
+        let (is_as_expected, report) = judge_again(name, other, state.path(), &tape);
         assert!(!is_as_expected, "{name} is told as another:\n{report}");
     }
-}
-
-#[test]
-fn the_forged_request_and_what_its_credential_did_in_the_cloud_is_one_story() {
-    if let Some(reason) = hindrance() {
-        eprintln!("SKIPPED: the scenario `ssrf`: {reason}");
-        return;
-    }
-    let _lab = LAB.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tempfile::tempdir().unwrap();
-    let verdict = folder.path().join("verdict");
-    let played = run("ssrf", &["--json".as_ref(), verdict.as_ref()]);
-    if is_without_mirror(&played, "the scenario `ssrf`") {
-        return;
-    }
-    let told = String::from_utf8_lossy(&played.stdout);
-    let verdict = std::fs::read(verdict).unwrap_or_else(|error| panic!("{error}: {told}"));
-    let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
-    assert!(SSRF_STEPS_MIN <= verdict["told_steps"].as_u64().unwrap(), "{told}");
-    assert_eq!(verdict["purity"], 1.0, "{told}");
-    assert_eq!(verdict["is_root_right"], true, "{told}");
-    assert_eq!(verdict["false_stories"], 0, "{told}");
-    assert_eq!(verdict["missing_entities"], serde_json::json!([]), "{told}");
 }
 
 /// What the lab's judge says of a tape of one scenario by the page of another.
