@@ -149,8 +149,15 @@ impl Connection {
             return None;
         };
         let missing = piece.position - direction.next;
+        let is_first = direction.next == 0;
         direction.next = piece.position;
         if 0 < missing {
+            if let Speaks::Http1(http1) = &mut self.speaks
+                && side == Side::Server
+                && !(is_first && to.about.is_joined)
+            {
+                http1.lose_answers(&self.server.reader, piece.moment.time, to);
+            }
             self.gap(side, missing, piece.moment, to);
         }
         if piece.is_begin {

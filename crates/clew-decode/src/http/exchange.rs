@@ -38,6 +38,8 @@ pub(super) struct About {
     pub(super) moment: Moment,
     /// All bytes from the first on were seen, so responses match requests by their order alone.
     pub(super) is_exact: bool,
+    /// It was there before we listened.
+    pub(super) is_joined: bool,
     /// A message was read.
     pub(super) is_http: bool,
 }
@@ -53,6 +55,7 @@ impl About {
             parts: 0,
             moment: Moment::default(),
             is_exact: true,
+            is_joined: piece.position != 0,
             is_http: false,
         }
     }

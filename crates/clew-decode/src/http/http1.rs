@@ -2,7 +2,8 @@
 //!
 //! As long as every byte was seen the order alone decides. Behind a gap it may not: then a response
 //! whose first byte was seen before that of the request belongs to a request that was not seen, and
-//! a request that follows a gap among the responses was sent by who had read what he waited for.
+//! a request that follows a gap among the responses was sent by who had read what he waited for. So
+//! do nearly all clients: one that was seen to send several requests at once is taken at its word.
 
 use std::collections::VecDeque;
 
@@ -10,9 +11,7 @@ use clew_event::TimestampNs;
 use clew_event::http::HttpFlags;
 
 use super::body::{Body, REQUEST_BODY_BYTES_MAX, RESPONSE_BODY_BYTES_MAX};
-use super::exchange::{
-    About, Answering, Asking, EXCHANGES_MAX, Exchange, Moment, Teller, give_up_all,
-};
+use super::exchange::{Answering, Asking, EXCHANGES_MAX, Exchange, Moment, Teller, give_up_all};
 use super::fields::{Kind, value};
 use super::head;
 use super::message::{self, Content};
@@ -52,6 +51,8 @@ pub(super) struct Http1 {
     asking: Option<Asking>,
     pub(super) waiting: VecDeque<Exchange>,
     answering: Option<Answering>,
+    /// A request was sent before the response to the one before it.
+    is_pipelined: bool,
     /// When the request's or response's first byte was seen.
     asked: TimestampNs,
     answered: TimestampNs,
@@ -262,7 +263,7 @@ impl Http1 {
         let mut response = message::response(answered.status, &fields);
         response.flags.set(flags);
         response.flags.set(content.flags);
-        let exchange = self.next_asked(to.about);
+        let exchange = self.next_asked(to);
         to.counts.unasked += u64::from(exchange.is_none());
         let method = exchange.as_ref().map_or(&b""[..], |it| it.request.method.as_bytes());
         let is_handed = answered.status == 101 || method == b"CONNECT" && answered.status < 300;
@@ -295,10 +296,37 @@ impl Http1 {
     }
 
     /// The request that a response belongs to which just began.
-    fn next_asked(&mut self, about: &About) -> Option<Exchange> {
-        let first = self.waiting.front()?;
-        let is_earlier = first.request.started <= self.answered;
-        (about.is_exact || is_earlier).then(|| self.waiting.pop_front()).flatten()
+    fn next_asked(&mut self, to: &mut Teller<'_>) -> Option<Exchange> {
+        let count = self.count_before(self.answered);
+        if to.about.is_exact {
+            self.is_pipelined |= 1 < count;
+            return self.waiting.pop_front();
+        }
+        if !self.is_pipelined {
+            self.give_up(count.saturating_sub(1), to);
+        }
+        if 0 < count { self.waiting.pop_front() } else { None }
+    }
+
+    /// Hears that of the server whole messages were lost before that time, it seems: of requests
+    /// that were sent one after the other the last may still be answered, if it followed what was
+    /// lost.
+    pub(super) fn lose_answers(&mut self, reader: &Reader, at: TimestampNs, to: &mut Teller<'_>) {
+        if reader.is_between() && !self.is_pipelined {
+            self.give_up(self.count_before(at).saturating_sub(1).max(1), to);
+        }
+    }
+
+    /// How many requests that wait were sent before a time.
+    fn count_before(&self, time: TimestampNs) -> usize {
+        self.waiting.iter().take_while(|exchange| exchange.request.started <= time).count()
+    }
+
+    /// Tells of the first so many requests that their responses were not seen.
+    fn give_up(&mut self, count: usize, to: &mut Teller<'_>) {
+        for exchange in self.waiting.drain(..count.min(self.waiting.len())) {
+            exchange.give_up(HttpFlags::GAP, to);
+        }
     }
 
     /// Tells the response that is read, where there is one.

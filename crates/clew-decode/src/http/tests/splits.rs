@@ -170,3 +170,69 @@ proptest! {
         }
     }
 }
+
+/// Exchanges of one client that waits for each answer, and of their pieces, in the order in which
+/// they were moved, those that were lost whole.
+fn without(lost: impl Fn(usize) -> bool) -> Vec<HttpEvent> {
+    let (mut wire, mut assembler, mut events) = (Wire::inbound(), Assembler::default(), Vec::new());
+    let bodies = (0..40).map(|number| "x".repeat(number));
+    let messages = bodies.enumerate().flat_map(|(number, body)| {
+        let request = format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let length = body.len() + 4;
+        let response =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{number:04}{body}");
+        [(In, request), (Out, response)]
+    });
+    for (at, (way, message)) in messages.enumerate() {
+        // Slower than pieces wait for one before them.
+        wire.now += 5_000_000;
+        let piece = wire.piece(way, message.as_bytes(), 0);
+        if !lost(at) {
+            assembler.take(&piece, &mut events);
+        }
+    }
+    assembler.take(&wire.end(), &mut events);
+    https(&events)
+}
+
+/// Whose answer is another's.
+fn mistaken(told: &[HttpEvent]) -> Vec<String> {
+    let is_mistaken = |it: &&HttpEvent| {
+        let body = it.response.as_ref().map(|response| response.body.to_string());
+        let number = it.request.path.to_string().trim_start_matches('/').parse::<u32>();
+        let number = number.unwrap_or(u32::MAX);
+        body.is_some_and(|body| !body.is_empty() && !body.starts_with(&format!("{number:04}")))
+    };
+    told.iter().filter(is_mistaken).map(short).collect()
+}
+
+#[test]
+fn an_answer_that_was_lost_whole_costs_its_request_alone() {
+    for lost in 0..79 {
+        let told = without(|at| at == lost);
+        assert_eq!(mistaken(&told), [""; 0], "without {lost}");
+        let is_answered = |it: &&HttpEvent| it.response.as_ref().is_some_and(|it| it.status == 200);
+        assert_eq!(told.iter().filter(is_answered).count(), 39, "without {lost}");
+    }
+}
+
+proptest! {
+    /// As a full buffer loses them: several in a row, of either direction, and later again. What
+    /// lies between two losses is two exchanges at least: of one alone it cannot be told apart which
+    /// of two lost answers was its own.
+    #[test]
+    fn whatever_is_lost_no_request_gets_the_answer_of_another(
+        bursts in prop::collection::vec((4_usize..20, 1_usize..9), 1..6),
+    ) {
+        let mut from = 0;
+        let lost = bursts.iter().map(|(after, count)| {
+            from += after;
+            let lost = from..from + count;
+            from += count;
+            lost
+        });
+        let lost: Vec<_> = lost.collect();
+        let told = without(|at| lost.iter().any(|lost| lost.contains(&at)));
+        prop_assert_eq!(mistaken(&told), [""; 0]);
+    }
+}
