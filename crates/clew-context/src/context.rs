@@ -6,7 +6,7 @@ use clew_event::http::HttpEvent;
 use clew_event::kernel::NodeStarted;
 use clew_event::process::Executed;
 use clew_event::{
-    Actor, BootId, CgroupId, ContainerId, Event, EventKind, ProcessKey, Semantics, Text,
+    Actor, BootId, CgroupId, ContainerId, Event, EventId, EventKind, ProcessKey, Semantics, Text,
     TimestampNs,
 };
 use serde::{Deserialize, Serialize};
@@ -294,6 +294,12 @@ impl Context {
     /// [`CAUSES_MAX`]: crate::requests::CAUSES_MAX
     pub fn causes(&self, event: &Event, causes: &mut Vec<Cause>) {
         self.requests.causes(event, causes);
+    }
+
+    /// The event that told a request in flight, or one because of which a process still runs, to be
+    /// kept as evidence; once.
+    pub fn give_request(&mut self, exchange: EventId) -> Option<Event> {
+        self.requests.give(exchange)
     }
 
     /// Whether a process handles a request, or was made because of one: what it does may be an

@@ -183,7 +183,7 @@ impl Requests {
         if is_known || !http.is_inbound && causes.is_empty() {
             return;
         }
-        let exchange = Exchange::new((&nobody, event.time), http, causes);
+        let exchange = Exchange::new((event, &nobody), http, causes);
         self.exchanges.insert(http.exchange, exchange);
         self.note_trace(http);
         self.make_room();
@@ -291,8 +291,13 @@ impl Requests {
     /// Of several the likeliest, and of equals the latest.
     fn likeliest_of(&self, shares: &[Share]) -> Option<Likeliest<'_>> {
         let share = shares.iter().max_by_key(|share| share.millionths)?;
-        let request = &self.exchanges.get(share.exchange)?.request;
+        let request = &self.exchanges.get(share.exchange)?.http.request;
         Some(Likeliest { exchange: share.exchange, request, probability: probability(*share) })
+    }
+
+    /// The event that told a request which is kept, as evidence; once.
+    pub(crate) fn give(&mut self, exchange: EventId) -> Option<Event> {
+        self.exchanges.give(exchange)
     }
 
     /// What a finding says of the request behind its event: the first of the chain, which came
@@ -312,13 +317,13 @@ impl Requests {
         let exchange = self.exchanges.get(share.exchange)?;
         let likeliest = exchange.causes.iter().max_by_key(|first| first.millionths);
         let first = likeliest.and_then(|first| {
-            let request = self.exchanges.get(first.exchange)?.request.clone();
+            let request = self.exchanges.get(first.exchange)?.http.request.clone();
             let probability = probability(share) * probability(*first);
             Some(First { exchange: first.exchange, request, probability })
         });
         Some(Cause {
             exchange: share.exchange,
-            request: exchange.request.clone(),
+            request: exchange.http.request.clone(),
             probability: probability(share),
             first,
         })
@@ -335,7 +340,7 @@ impl Requests {
     /// A watched process read a request.
     fn read(&mut self, event: &Event, actor: &Actor, http: &HttpEvent) {
         let causes = self.sender(http).map_or_else(Vec::new, |sent| sent.causes.clone());
-        let exchange = Exchange::new((actor, event.time), http, causes);
+        let exchange = Exchange::new((event, actor), http, causes);
         self.exchanges.insert(http.exchange, exchange);
         self.note_trace(http);
         if self.handlers.get(&actor.process).is_none() {
@@ -364,7 +369,7 @@ impl Requests {
         }
         self.sharpen(&mut causes, &http.request);
         let causes = self.firsts(&causes);
-        let exchange = Exchange::new((actor, event.time), http, causes);
+        let exchange = Exchange::new((event, actor), http, causes);
         if let Some(ends) = exchange.ends {
             self.asked.insert(ends, http.exchange, Standing::Live);
         }
@@ -382,9 +387,9 @@ impl Requests {
     fn sender(&self, http: &HttpEvent) -> Option<&Exchange> {
         let (local, remote) = ends(http)?;
         let sent = self.exchanges.get(*self.asked.get(&(remote, local))?)?;
-        let is_same = sent.request.method == http.request.method
-            && sent.request.path == http.request.path
-            && sent.request.query == http.request.query;
+        let is_same = sent.http.request.method == http.request.method
+            && sent.http.request.path == http.request.path
+            && sent.http.request.query == http.request.query;
         is_same.then_some(sent)
     }
 
@@ -392,7 +397,7 @@ impl Requests {
     /// the id of its trace, which is proof, or else by what is asked for.
     fn sharpen(&self, causes: &mut Vec<Share>, sent: &HttpRequest) {
         let asks = |share: &Share, same: &dyn Fn(&HttpRequest) -> bool| {
-            self.exchanges.get(share.exchange).is_some_and(|it| same(&it.request))
+            self.exchanges.get(share.exchange).is_some_and(|it| same(&it.http.request))
         };
         let traced =
             |it: &HttpRequest| trace(&it.trace).is_some_and(|id| trace(&sent.trace) == Some(id));
@@ -426,10 +431,10 @@ impl Requests {
     /// A response was written or read; one whose request was not seen changes nothing.
     fn answer(&mut self, exchange: EventId, actor: &Actor, now: TimestampNs) {
         let Some(request) = self.exchanges.get(exchange).filter(|it| it.is_open) else { return };
-        if request.is_inbound {
+        if request.http.is_inbound {
             let took = now.unix_ns().saturating_sub(request.read.unix_ns());
-            let has_moved = request.tid != actor.tid;
-            if let Some(handler) = self.handlers.get_mut(&request.process) {
+            let has_moved = request.actor.tid != actor.tid;
+            if let Some(handler) = self.handlers.get_mut(&request.actor.process) {
                 handler.answer(has_moved, took);
             }
         }
@@ -438,15 +443,15 @@ impl Requests {
 
     fn close(&mut self, id: EventId) {
         let Some(exchange) = self.exchanges.get(id) else { return };
-        if let Some(handler) = self.handlers.get_mut(&exchange.process) {
+        if let Some(handler) = self.handlers.get_mut(&exchange.actor.process) {
             handler.close(id);
         }
-        if let Some(ends) = exchange.ends.filter(|_| !exchange.is_inbound)
+        if let Some(ends) = exchange.ends.filter(|_| !exchange.http.is_inbound)
             && self.asked.get(&ends) == Some(&id)
         {
             self.asked.remove(&ends);
         }
-        if let Some(of_trace) = trace(&exchange.request.trace).map(Text::from)
+        if let Some(of_trace) = trace(&exchange.http.request.trace).map(Text::from)
             && self.traces.get(&of_trace) == Some(&id)
         {
             self.traces.remove(&of_trace);

@@ -287,6 +287,11 @@ impl Engine {
             if 1 < finding.events.len() {
                 output.evidence.append(&mut self.witnesses.take(&finding.events));
             }
+            if let Some(request) = &finding.subject.request {
+                let given = self.context.give_request(request.exchange);
+                let is_own = request.exchange == event.id;
+                output.evidence.extend(given.filter(|_| !is_own).map(|it| evidence::kept(&it)));
+            }
             output.findings.push(finding);
         }
         let is_told = findings_before < output.findings.len();

@@ -201,3 +201,27 @@ fn who_took_a_role_leads_on_and_a_service_that_hands_out_a_workloads_role_leads_
     assert_eq!(linked("user/eve"), 1);
     assert_eq!(linked("ec2.amazonaws.com"), 0);
 }
+
+/// A request of which two effects are found, and one that was answered before.
+const EFFECTS: &str = "
+exec pid=10 container=web args=netcheck
+request pid=10 target=/calm
+response pid=10 status=200
+request pid=10 target=/check?host=;cat+/etc/shadow
+open pid=10 path=/etc/shadow
+open pid=10 path=/etc/shadow
+";
+
+#[test]
+fn the_request_behind_an_effect_is_evidence_once() {
+    let mut engine = Engine::new(rules(), Settings::default());
+    let output = run(&mut engine, &scenario::events(EFFECTS).unwrap());
+    let told = |event: &Event| match &event.kind {
+        EventKind::Http(http) => format!("{}?{}", http.request.path, http.request.query),
+        _ => format!("{:?}", event.event_type),
+    };
+    let kept: Vec<String> = output.evidence.iter().map(told).collect();
+    assert_eq!(kept, ["/check?host=;cat+/etc/shadow", "Openat", "Openat"]);
+    let asked = output.findings.iter().map(|it| it.subject.request.as_ref().unwrap().exchange);
+    assert!(asked.eq([output.evidence[0].id; 2]));
+}

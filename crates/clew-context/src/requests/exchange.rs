@@ -7,10 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use clew_event::http::{HttpEvent, HttpRequest};
-use clew_event::{Actor, EventId, ProcessKey, TimestampNs};
+use clew_event::http::HttpEvent;
+use clew_event::{Actor, Event, EventId, EventKind, EventType, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of requests on each of the two shelves.
@@ -29,18 +28,19 @@ pub(crate) type Ends = (SocketAddr, SocketAddr);
 /// One request that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Exchange {
-    /// The process that read or sent it.
-    pub(crate) process: ProcessKey,
-    /// The thread that did.
-    pub(crate) tid: u32,
-    pub(crate) is_inbound: bool,
-    /// When it was read whole.
+    /// The thread that read or sent it.
+    pub(crate) actor: Actor,
+    /// When it was read whole, and when that was heard of.
     pub(crate) read: TimestampNs,
-    pub(crate) request: Arc<HttpRequest>,
+    arrived: TimestampNs,
+    pub(crate) http: Box<HttpEvent>,
     pub(crate) ends: Option<Ends>,
     /// The first requests because of which it was made.
     pub(crate) causes: Vec<Share>,
     pub(crate) is_open: bool,
+    /// The event that told it was given out as evidence.
+    #[serde(default)]
+    is_given: bool,
     /// How many processes and requests hold it.
     holders: u32,
 }
@@ -48,26 +48,26 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// An open request that nobody holds, told by an event of that thread.
     pub(crate) fn new(
-        (actor, read): (&Actor, TimestampNs),
+        (event, actor): (&Event, &Actor),
         http: &HttpEvent,
         causes: Vec<Share>,
     ) -> Self {
         Self {
-            process: actor.process,
-            tid: actor.tid,
-            is_inbound: http.is_inbound,
-            read,
-            request: http.request.clone(),
+            actor: *actor,
+            read: event.time,
+            arrived: event.arrived,
+            http: Box::new(http.clone()),
             ends: ends(http),
             causes,
             is_open: true,
+            is_given: false,
             holders: 0,
         }
     }
 
     fn bytes(&self) -> usize {
         const FIXED: usize = 512;
-        let request = &*self.request;
+        let request = &*self.http.request;
         let texts = [&request.method, &request.host, &request.path, &request.query, &request.body];
         let texts = texts.iter().map(|text| text.as_bytes().len());
         let fields = request.headers.iter();
@@ -124,6 +124,21 @@ impl Exchanges {
 
     pub(crate) fn get(&self, id: EventId) -> Option<&Exchange> {
         self.table.get(&id)
+    }
+
+    /// The event that told a request, to be kept as evidence; once.
+    pub(crate) fn give(&mut self, id: EventId) -> Option<Event> {
+        let exchange = self.table.get_mut(&id).filter(|exchange| !exchange.is_given)?;
+        exchange.is_given = true;
+        Some(Event {
+            id,
+            time: exchange.read,
+            arrived: exchange.arrived,
+            event_type: EventType::HttpRequest,
+            // Traces tell of no process.
+            actor: Some(exchange.actor).filter(|actor| *actor != Actor::default()),
+            kind: EventKind::Http(exchange.http.clone()),
+        })
     }
 
     pub(crate) fn open_count(&self) -> usize {
