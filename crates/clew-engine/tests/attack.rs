@@ -207,7 +207,7 @@ const EFFECTS: &str = "
 exec pid=10 container=web args=netcheck
 request pid=10 target=/calm
 response pid=10 status=200
-request pid=10 target=/check?host=;cat+/etc/shadow
+request pid=10 target=/check?host=a
 open pid=10 path=/etc/shadow
 open pid=10 path=/etc/shadow
 ";
@@ -221,7 +221,7 @@ fn the_request_behind_an_effect_is_evidence_once() {
         _ => format!("{:?}", event.event_type),
     };
     let kept: Vec<String> = output.evidence.iter().map(told).collect();
-    assert_eq!(kept, ["/check?host=;cat+/etc/shadow", "Openat", "Openat"]);
+    assert_eq!(kept, ["/check?host=a", "Openat", "Openat"]);
     let asked = output.findings.iter().map(|it| it.subject.request.as_ref().unwrap().exchange);
     assert!(asked.eq([output.evidence[0].id; 2]));
 }
