@@ -27,7 +27,7 @@ const KEY_FILE: &str = "principals.key";
 /// A network: address and length of its prefix.
 pub(crate) type Network = (IpAddr, u8);
 
-/// What is read of requests.
+/// What is read of requests, and through which libraries.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct RequestArgs {
     /// Look into the TLS of these workloads: `all`, `exe=GLOB` (path of the executable),
@@ -39,6 +39,9 @@ pub(crate) struct RequestArgs {
     /// Do not read requests from sockets; what `--source` brings is judged all the same.
     #[arg(long)]
     pub(crate) no_http: bool,
+    /// Do not tell through which libraries programs, connections and sensitive files are asked for.
+    #[arg(long)]
+    pub(crate) no_stacks: bool,
     /// Believe proxies in these networks where a request came from [default: loopback and private
     /// addresses]; may be repeated.
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = network)]
@@ -49,7 +52,7 @@ impl RequestArgs {
     /// The sensor that they ask for, with the key of the principals.
     pub(crate) fn sensor(&self, key: [u8; 32]) -> clew_sensor::Settings {
         let http = (!self.no_http).then(|| self.reading(key));
-        clew_sensor::Settings { http, ..Default::default() }
+        clew_sensor::Settings { http, has_stacks: !self.no_stacks, ..Default::default() }
     }
 
     /// How requests are read, of whatever source.
@@ -206,7 +209,9 @@ mod tests {
         assert_eq!((http.key, http.trusted_proxies), ([7; 32], trusted_proxy));
         let http = RequestArgs::default().sensor([7; 32]).http.unwrap();
         assert_eq!(http.trusted_proxies, Settings::default().trusted_proxies);
-        let none = RequestArgs { no_http: true, ..RequestArgs::default() };
+        assert!(RequestArgs::default().sensor([7; 32]).has_stacks);
+        let none = RequestArgs { no_http: true, no_stacks: true, ..RequestArgs::default() };
+        assert!(!none.sensor([7; 32]).has_stacks);
         assert!(none.sensor([7; 32]).http.is_none());
     }
 }
