@@ -6,37 +6,41 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Immutable bytes, cheap to clone, shown escaped. Two words, plus the bytes.
-#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Arc<[u8]>);
+///
+/// `None` where there is nothing: most texts of most events are empty, and to count who shares
+/// nothing would be most of what it costs to make and drop such an event.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text(Option<Arc<[u8]>>);
 
 impl Text {
     /// The bytes as they came.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// True where there is nothing; the sensor gives an empty text for what it could not read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// As UTF-8, each invalid byte as U+FFFD. Not escaped: for files and JSON, not for terminals.
     #[must_use]
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        String::from_utf8_lossy(self.as_bytes())
     }
 
     /// What stands after the last `/`: the file's own name.
     #[must_use]
     pub fn file_name(&self) -> &[u8] {
-        self.0.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+        self.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default()
     }
 }
 
@@ -76,19 +80,25 @@ fn is_harmless(character: char) -> bool {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&escaped(&self.0))
+        f.pad(&escaped(self.as_bytes()))
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", escaped(&self.0))
+        write!(f, "\"{}\"", escaped(self.as_bytes()))
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Self {
-        if bytes.is_empty() { Self::default() } else { Self(bytes.into()) }
+        Self((!bytes.is_empty()).then(|| bytes.into()))
     }
 }
 
@@ -116,7 +126,7 @@ impl Serialize for Text {
         if serializer.is_human_readable() {
             serializer.serialize_str(&self.to_str_lossy())
         } else {
-            serializer.serialize_bytes(&self.0)
+            serializer.serialize_bytes(self.as_bytes())
         }
     }
 }
