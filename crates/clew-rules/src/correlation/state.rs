@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::EventId;
-use serde::{Deserialize, Serialize};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Most groups that are kept of one rule; beyond it the one that was quiet longest is forgotten.
 pub const GROUPS_MAX: usize = 10_000;
@@ -25,7 +26,8 @@ pub(crate) const VALUE_BYTES_MAX: usize = 512;
 /// The state of all correlation rules, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Correlations {
-    rules: BTreeMap<String, Groups>,
+    #[serde(serialize_with = "sorted")]
+    rules: FxHashMap<String, Groups>,
     /// Groups that were forgotten because there were too many.
     groups_evicted: u64,
     /// Matches that were forgotten because a group had too many.
@@ -38,7 +40,8 @@ pub struct Correlations {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Groups {
     /// By the texts of their values, each ended by its length, so that no two are mixed up.
-    by_key: BTreeMap<String, Group>,
+    #[serde(serialize_with = "sorted")]
+    by_key: FxHashMap<String, Group>,
     /// By a time that is at most that of their latest match: it is brought up to date when the
     /// group is about to be forgotten, not at each match.
     by_time: BTreeSet<(u64, String)>,
@@ -123,8 +126,7 @@ impl Correlations {
             self.late += 1;
             return None;
         }
-        let order = |it: &Match| (it.time_ns, it.event, it.position);
-        let Err(at) = group.matches.binary_search_by_key(&order(&new), order) else { return None };
+        let at = group.place(&new)?;
         group.latest_ns = before_ns.max(new.time_ns);
         let kind = new.kind();
         match group.kinds.get_mut(kind.as_ref()) {
@@ -141,6 +143,18 @@ impl Correlations {
 }
 
 impl Group {
+    /// Where a match belongs; `None` where it is there already. Nearly all belong behind the last,
+    /// and a search would wait for memory at each step: of a busy rule there are megabytes.
+    fn place(&self, new: &Match) -> Option<usize> {
+        let order = |it: &Match| (it.time_ns, it.event, it.position);
+        match self.matches.last() {
+            Some(last) if order(new) <= order(last) => {
+                self.matches.binary_search_by_key(&order(new), order).err()
+            }
+            Some(_) | None => Some(self.matches.len()),
+        }
+    }
+
     /// How many different values, or rules, its matches have; no span of it has more.
     pub(crate) fn kind_count(&self) -> usize {
         self.kinds.len()
@@ -148,15 +162,20 @@ impl Group {
 
     /// Forgets matches that lie before `needed_from` and those beyond the bound; how many went.
     ///
-    /// The others have to move up, so it is done for many at once.
+    /// The others have to move up, so it is done once half of them are old, or there are too many.
     fn forget(&mut self, needed_from: u64, evicted: &mut u64) -> usize {
-        let old = self.matches.partition_point(|it| it.time_ns < needed_from);
+        let is_old = |it: &Match| it.time_ns < needed_from;
         let count = self.matches.len();
+        let is_half_old = self.matches.get(count.saturating_sub(1) / 2).is_some_and(is_old);
+        if !is_half_old && count <= MATCHES_MAX {
+            return 0;
+        }
+        let old = self.matches.partition_point(is_old);
         let gone = if MATCHES_MAX < count - old {
             let gone = count - MATCHES_MAX / 8 * 7;
             *evicted += (gone - old) as u64;
             gone
-        } else if count <= old * 2 {
+        } else if is_half_old {
             old
         } else {
             0
@@ -206,6 +225,14 @@ impl Groups {
             return;
         }
     }
+}
+
+/// A snapshot of the same state is the same bytes.
+fn sorted<V: Serialize, S: Serializer>(
+    map: &FxHashMap<String, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter().collect::<BTreeMap<_, _>>())
 }
 
 #[cfg(test)]
