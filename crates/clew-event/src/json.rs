@@ -102,6 +102,14 @@ impl Node {
         record.get(self.start() + 1..self.end().checked_sub(1)?)
     }
 
+    /// How many bytes a string says.
+    fn length(self, record: &[u8]) -> usize {
+        match self.inside(record) {
+            Some(inside) if self.is_escaped() => unescaped(inside).len(),
+            inside => inside.map_or(0, <[u8]>::len),
+        }
+    }
+
     /// True where it is a string of `record` that says `text`.
     fn says(self, record: &[u8], text: &[u8]) -> bool {
         match self.inside(record) {
@@ -340,20 +348,28 @@ impl<'j, 'a> Value<'j, 'a> {
         None
     }
 
-    /// How long it is, where it is a name in an object that stands at the start of `path`, with a
-    /// dot or nothing behind it there.
+    /// Of the members whose names stand at the start of `path`, with a dot or nothing behind them
+    /// there, the one with the longest name, and how long that is.
     #[must_use]
-    pub fn starts(self, path: &[u8]) -> Option<usize> {
-        let node = self.json.node(self.at);
-        let length = match node.is_escaped() {
-            true => self.string()?.len(),
-            false => node.inside(self.json.text)?.len(),
-        };
-        if !matches!(path.get(length), None | Some(b'.')) {
-            return None;
+    pub fn longest(self, path: &[u8]) -> Option<(usize, Self)> {
+        let (json, first) = (self.json, self.at + 1);
+        let node = json.node(self.at);
+        let end = if node.kind() == Kind::Object { node.next as usize } else { first };
+        let children = json.nodes.get(first..end)?;
+        let mut longest: Option<(usize, Self)> = None;
+        let mut at = 0;
+        while let Some([name, value, ..]) = children.get(at..) {
+            let length = name.length(json.text);
+            if matches!(path.get(length), None | Some(b'.'))
+                && longest.is_none_or(|(other, _)| other < length)
+                && let Some(start) = path.get(..length)
+                && name.names(json.text, start, tag(start))
+            {
+                longest = Some((length, Self { json, at: first + at + 1 }));
+            }
+            at = (value.next as usize).checked_sub(first)?;
         }
-        let start = path.get(..length)?;
-        node.names(self.json.text, start, tag(start)).then_some(length)
+        longest
     }
 
     /// The value at the end of `path`.
@@ -468,21 +484,23 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_at_the_start_of_a_path_up_to_a_dot() {
-        let check = |name: &str, path: &str, length: Option<usize>| {
-            let text = format!("{{\"{name}\":1}}");
-            let json = Json::parse(text.as_bytes()).unwrap();
-            let (name, _) = json.root().members().next().unwrap();
-            assert_eq!(name.starts(path.as_bytes()), length, "{text} {path}");
+    fn the_longest_name_at_the_start_of_a_path_up_to_a_dot_is_found() {
+        let check = |record: &str, path: &str, expected: Option<(usize, &str)>| {
+            let json = Json::parse(record.as_bytes()).unwrap();
+            let found = json.root().longest(path.as_bytes());
+            let expected = expected.map(|(length, value)| (length, value.as_bytes()));
+            assert_eq!(found.map(|(length, it)| (length, it.raw())), expected, "{record} {path}");
         };
-        check("ab", "ab", Some(2));
-        check("ab", "ab.c", Some(2));
-        check("ab.c", "ab.c", Some(4));
-        check("a\\u0062", "ab.c", Some(2));
-        check("ab", "abc", None);
-        check("ab", "ac", None);
-        check("ab", "a", None);
-        check("", "", Some(0));
+        check(r#"{"x":{"ab":0},"ab":1}"#, "ab", Some((2, "1")));
+        check(r#"{"ab":1,"ab.c":2,"ab.c":3,"a":4}"#, "ab.c", Some((4, "2")));
+        check(r#"{"ab.c":2,"ab":1}"#, "ab.c.d", Some((4, "2")));
+        check(r#"{"a\u0062":1,"ab":2}"#, "ab.c", Some((2, "1")));
+        check(r#"{"ab":1}"#, "abc", None);
+        check(r#"{"ab":1}"#, "ac", None);
+        check(r#"{"ab":1}"#, "a", None);
+        check(r#"{"":1}"#, "", Some((0, "1")));
+        check("{}", "a", None);
+        check(r#"["ab",1]"#, "ab", None);
     }
 
     #[test]

@@ -69,32 +69,30 @@ impl<'a> Walk<'_, 'a> {
             }
             Kind::String | Kind::Number | Kind::True | Kind::False | Kind::Null => return,
         }
-        let mut longest: Option<(usize, Value<'_, 'a>)> = None;
-        for (name, member) in value.members() {
-            if let Some(length) = self.begins(path, name)
-                && longest.is_none_or(|(other, _)| other < length)
-            {
-                longest = Some((length, member));
-            }
-        }
+        let longest =
+            if self.ignores_case { longest_in_any_case(value, path) } else { value.longest(path) };
         let Some((length, member)) = longest else { return };
         match path.get(length + 1..) {
             None => leaf(member, self.found),
             Some(rest) => self.descend(member, rest),
         }
     }
+}
 
-    /// The length of the name, where the path begins with it and a dot, or ends with it.
-    fn begins(&self, path: &[u8], name: Value<'_, '_>) -> Option<usize> {
-        if !self.ignores_case {
-            return name.starts(path);
-        }
+/// As [`Value::longest`], without regard to case.
+fn longest_in_any_case<'j, 'a>(
+    object: Value<'j, 'a>,
+    path: &[u8],
+) -> Option<(usize, Value<'j, 'a>)> {
+    let length = |name: Value<'_, '_>| {
         let name = name.string()?;
-        if !matches!(path.get(name.len()), None | Some(b'.')) {
-            return None;
-        }
-        path.get(..name.len())?.eq_ignore_ascii_case(&name).then_some(name.len())
-    }
+        let is_part = matches!(path.get(name.len()), None | Some(b'.'))
+            && path.get(..name.len())?.eq_ignore_ascii_case(&name);
+        is_part.then_some(name.len())
+    };
+    let found = object.members().filter_map(|(name, member)| Some((length(name)?, member)));
+    // Of two of one length the first counts.
+    found.reduce(|longest, next| if longest.0 < next.0 { next } else { longest })
 }
 
 /// Adds a value; of an array, its elements.
