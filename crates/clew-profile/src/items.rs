@@ -76,12 +76,8 @@ impl Items {
 
     fn below(&self, place: &str) -> impl Iterator<Item = &Arc<str>> {
         let from = format!("{place}\t");
-        let range = (Bound::Included(from.as_str()), Bound::Unbounded);
-        let is_below = {
-            let from = from.clone();
-            move |key: &&Arc<str>| key.starts_with(&from)
-        };
-        self.order.range::<str, _>(range).take_while(is_below)
+        let range = self.order.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded));
+        range.take_while(move |key| key.starts_with(&from))
     }
 
     /// Changes the record of an item, which is made where there is none; false where there is no

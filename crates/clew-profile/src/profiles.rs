@@ -87,10 +87,11 @@ impl Profiles {
         if let Some(class) = behavior::read(view, &mut key)
             && let Some(scene) = Scene::of(view)
         {
-            self.take(&scene, class, key.key(), found);
+            let at = self.enter(&scene, found);
+            self.learn(&scene, at, (class, key.key()), found);
             let origin = view.event().api_call();
             if let Some(class) = origin.and_then(|call| behavior::read_origin(call, &mut key)) {
-                self.take(&scene, class, key.key(), found);
+                self.learn(&scene, at, (class, key.key()), found);
             }
         }
         self.key.0 = key;
@@ -115,6 +116,17 @@ impl Profiles {
         found: &mut Vec<Novelty>,
     ) {
         let at = self.enter(scene, found);
+        self.learn(scene, at, (class, raw), found);
+    }
+
+    /// The same in a unit that has begun.
+    fn learn(
+        &mut self,
+        scene: &Scene,
+        at: usize,
+        (class, raw): (Class, (&str, usize)),
+        found: &mut Vec<Novelty>,
+    ) {
         let Some(workload) = self.workloads.get(&scene.workload) else { return };
         let Some(version) = workload.at(at) else { return };
         let known = version.profile.known(class, raw, scene.moment);
@@ -206,26 +218,20 @@ impl Profiles {
     fn elsewhere(&self, scene: &Scene, item: &Item<'_>, key: &str) -> Elsewhere {
         let mut elsewhere = Elsewhere::default();
         let own = repository(&scene.image);
+        let who = format!("{}\t{}", item.class.name(), item.who);
         // Sums, so that the order does not matter.
         let others = self.workloads.iter().filter(|(name, _)| **name != scene.workload);
         others.flat_map(|(_, workload)| workload.versions()).for_each(|version| {
             let is_same = !scene.digest.is_empty() && version.digest == scene.digest;
             let is_near = !own.is_empty() && repository(&version.image) == own;
-            let who = format!("{}\t{}", item.class.name(), item.who);
-            let has_program = item.who != behavior::START && version.profile.items.has_below(&who);
-            let record = version.profile.items.get(key);
-            let knows = record.is_some_and(|record| record.units != 0);
-            for (level, asks) in [is_same, is_near && !is_same, has_program].into_iter().enumerate()
-            {
-                if asks && let Some(asked) = elsewhere.asked.get_mut(level) {
-                    *asked += 1;
-                }
-                if asks
-                    && knows
-                    && let Some(known) = elsewhere.knows.get_mut(level)
-                {
-                    *known += 1;
-                }
+            let items = &version.profile.items;
+            let has_program = item.who != behavior::START && items.has_below(&who);
+            let asks = [is_same, is_near && !is_same, has_program];
+            let knows = asks.contains(&true) && items.get(key).is_some_and(|it| it.units != 0);
+            let counts = elsewhere.asked.iter_mut().zip(&mut elsewhere.knows);
+            for ((asked, known), asks) in counts.zip(asks) {
+                *asked += u64::from(asks);
+                *known += u64::from(asks && knows);
             }
         });
         elsewhere
