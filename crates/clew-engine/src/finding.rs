@@ -105,7 +105,7 @@ pub(crate) fn of_detected(
 }
 
 /// Adds new behavior to what was found of its event: where that is something, it has as many bits
-/// at least; else it is a finding of its own.
+/// at least, and says what is new; else it is a finding of its own.
 pub(crate) fn add_novelties(
     found: &mut Vec<Finding>,
     novelties: impl Iterator<Item = Novelty>,
@@ -114,7 +114,13 @@ pub(crate) fn add_novelties(
 ) {
     for novelty in novelties {
         match found.iter_mut().max_by(|a, b| a.bits.total_cmp(&b.bits)) {
-            Some(finding) => finding.bits = finding.bits.max(novelty.bits),
+            Some(finding) => {
+                finding.bits = finding.bits.max(novelty.bits);
+                let fields = novelty.fields.into_iter();
+                finding
+                    .output_fields
+                    .extend(fields.map(|(name, value)| (name.to_owned(), value.into())));
+            }
             None => found.push(of_novelty(novelty, event, view)),
         }
     }

@@ -4,6 +4,8 @@
 //! what an image holds are learned by directory, because a program reads hundreds of its files and
 //! none of them tells anything.
 
+use std::borrow::Cow;
+
 use clew_context::View;
 use clew_event::control_plane::ApiCall;
 use clew_event::file::{FileEvent, FileOperation};
@@ -16,7 +18,7 @@ use clew_event::{EventKind, Text};
 use crate::class::Class;
 use crate::item::{KeyBuilder, REST};
 use crate::peer;
-use crate::shape::volatile;
+use crate::shape::{drawn, volatile};
 
 /// Who runs the first program of a container, and sets it up before.
 pub const START: &str = "(start)";
@@ -81,7 +83,7 @@ fn of_exec(view: &View<'_>, executed: &Executed, key: &mut KeyBuilder) -> Class 
     let argv = executed.argv.as_bytes();
     let argv = argv.strip_suffix(b"\0").unwrap_or(argv);
     for argument in argv.split(|&byte| byte == 0).skip(1) {
-        typed(key, argument);
+        named(key, argument);
     }
     Class::Exec
 }
@@ -97,6 +99,14 @@ pub(crate) fn parent_exe(view: &View<'_>) -> Option<Text> {
 fn typed(key: &mut KeyBuilder, part: &[u8]) {
     match volatile(part) {
         Some(hole) => key.word(hole),
+        None => key.part(part),
+    };
+}
+
+/// The same, where a name may hold what is drawn anew each time.
+fn named(key: &mut KeyBuilder, part: &[u8]) {
+    match drawn(part) {
+        Some(shaped) => key.word(&shaped),
         None => key.part(part),
     };
 }
@@ -131,12 +141,12 @@ fn of_file(view: &View<'_>, who: &Text, file: &FileEvent, key: &mut KeyBuilder) 
         return Some(Class::File);
     }
     if is_sensitive(path) {
-        parts().for_each(|part| own_or_part(view, key, part));
+        parts().for_each(|part| own_or(view, key, part, typed));
         key.fix();
         return Some(Class::File);
     }
     for (at, part) in parts().enumerate() {
-        own_or_part(view, key, part);
+        own_or(view, key, part, named);
         if at == 0 {
             key.fix();
         }
@@ -152,8 +162,9 @@ pub(crate) fn system_depth(path: &[u8]) -> Option<usize> {
     is_system.then(|| parts().count().saturating_sub(1).min(SYSTEM_DEPTH))
 }
 
-/// A process reads of itself under its own number; of another one under a hole.
-fn own_or_part(view: &View<'_>, key: &mut KeyBuilder, part: &[u8]) {
+/// A process reads of itself under its own number; of another one under a hole. Any other part
+/// goes the `other` way.
+fn own_or(view: &View<'_>, key: &mut KeyBuilder, part: &[u8], other: fn(&mut KeyBuilder, &[u8])) {
     let is_own = || {
         let number = std::str::from_utf8(part).ok().and_then(|text| text.parse::<u32>().ok());
         let pid = view.key().map(|key| key.pid);
@@ -163,7 +174,7 @@ fn own_or_part(view: &View<'_>, key: &mut KeyBuilder, part: &[u8]) {
     if is_own() {
         key.word("{self}");
     } else {
-        typed(key, part);
+        other(key, part);
     }
 }
 
@@ -228,8 +239,13 @@ fn of_kernel(who: &Text, call: &KernelEvent, key: &mut KeyBuilder) -> Class {
         KernelOperation::UserFaults => "userfaultfd",
     };
     key.begin(Class::Kernel, who.as_bytes(), how);
-    typed(key, call.path.as_bytes());
-    key.fix();
+    // A runtime mounts each container below a name of its own.
+    let parts = call.path.as_bytes().split(|&byte| byte == b'/');
+    let shaped = parts.map(|part| match drawn(part) {
+        Some(shaped) => Cow::Owned(shaped.into_owned().into_bytes()),
+        None => Cow::Borrowed(part),
+    });
+    key.part(&shaped.collect::<Vec<Cow<'_, [u8]>>>().join(&b'/')).fix();
     Class::Kernel
 }
 

@@ -129,8 +129,8 @@ fn part(key: &mut KeyBuilder, part: &str) {
     match part {
         ONE => key.word(ANY),
         ALL => key.word(REST),
-        part => match crate::shape::volatile(part.as_bytes()) {
-            Some(hole) => key.word(hole),
+        part => match crate::shape::drawn(part.as_bytes()) {
+            Some(shaped) => key.word(&shaped),
             None => key.part(part.as_bytes()),
         },
     };

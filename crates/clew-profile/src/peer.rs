@@ -21,12 +21,8 @@ pub(crate) fn of_socket(
     socket: &SocketEvent,
     key: &mut KeyBuilder,
 ) -> Option<Class> {
-    let (how, end) = match socket.operation {
-        SocketOperation::Connect | SocketOperation::Send => ("to", socket.endpoints.remote?),
-        SocketOperation::Accept => ("from", socket.endpoints.remote?),
-        SocketOperation::Listen | SocketOperation::Bind => ("on", socket.endpoints.local?),
-        SocketOperation::Create | SocketOperation::Receive => return None,
-    };
+    let how = direction(socket.operation, socket.endpoints.transport)?;
+    let end = if how == "on" { socket.endpoints.local? } else { socket.endpoints.remote? };
     let is_done = 0 <= socket.result || socket.result == IN_PROGRESS;
     if !is_done || end.port() == 0 {
         return None;
@@ -52,6 +48,20 @@ pub(crate) fn of_socket(
         | SocketOperation::Receive => outward(view, end, key),
     }
     Some(Class::Network)
+}
+
+/// Whether it goes out, comes in, or waits.
+///
+/// A stream is opened once. What is sent on it goes where `connect` went, or back to whoever came:
+/// with it a server would seem to seek each port of its clients.
+const fn direction(operation: SocketOperation, transport: Transport) -> Option<&'static str> {
+    match (operation, transport) {
+        (SocketOperation::Send, Transport::Tcp)
+        | (SocketOperation::Create | SocketOperation::Receive, _) => None,
+        (SocketOperation::Connect | SocketOperation::Send, _) => Some("to"),
+        (SocketOperation::Accept, _) => Some("from"),
+        (SocketOperation::Listen | SocketOperation::Bind, _) => Some("on"),
+    }
 }
 
 /// By the name it was found under, else by its network; the port stands first and never opens.
@@ -138,6 +148,13 @@ mod tests {
         check("db.shop.svc.cluster.local", "db.shop.svc.cluster.local");
         check("4.3.2.1.in-addr.arpa", "in-addr.arpa");
         check("", "");
+    }
+
+    #[test]
+    fn an_answer_on_a_stream_seeks_nobody_and_a_datagram_does() {
+        assert_eq!(direction(SocketOperation::Send, Transport::Tcp), None);
+        assert_eq!(direction(SocketOperation::Send, Transport::Udp), Some("to"));
+        assert_eq!(direction(SocketOperation::Connect, Transport::Tcp), Some("to"));
     }
 
     #[test]

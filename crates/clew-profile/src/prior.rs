@@ -34,6 +34,10 @@ const WRITABLE: [&str; 3] = ["tmp", "dev", "run"];
 /// Bits of the item as the next new one of any workload.
 #[must_use]
 pub fn bits(item: &Item<'_>) -> f64 {
+    // What sets a container up mounts, enters and executes the same for each.
+    if item.who == START {
+        return 1.0;
+    }
     match item.class {
         Class::Exec => of_exec(item),
         Class::File => of_file(item),
@@ -59,9 +63,6 @@ fn of_exec(item: &Item<'_>) -> f64 {
     let exe = item.parts.first().copied().unwrap_or_default();
     let name = exe.rsplit('/').next().unwrap_or_default();
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if item.who == START {
-        return 1.0;
-    }
     if exe.starts_with("/tmp/") || exe.starts_with("/dev/shm/") || exe.starts_with("/var/tmp/") {
         return 6.0;
     }
@@ -193,6 +194,7 @@ mod tests {
         ];
         assert!(order.windows(2).all(|pair| bits(&item(pair[0])) < bits(&item(pair[1]))));
         assert!(bits(&item("exec\t(start)\t\t/bin/sh")) < 2.0);
+        assert!(bits(&item("kernel\t(start)\tpivot_root\t.")) < 2.0);
         let read = bits(&item("file\t/usr/bin/app\tread\tetc\thosts"));
         assert!(read < bits(&item("file\t/usr/bin/app\tread\tetc\tshadow")));
         assert!(read < bits(&item("file\t/usr/bin/app\twrite\tetc\tcron.d\tx")));
