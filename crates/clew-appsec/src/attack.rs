@@ -13,6 +13,7 @@ mod told;
 mod view;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use clew_event::http::{HttpEvent, HttpRequest, HttpResponse, HttpSource};
 
@@ -33,7 +34,7 @@ pub const RESPONSE_BYTES_MAX: usize = 16 << 10;
 /// The compiled patterns of all classes of attacks.
 #[derive(Debug)]
 pub struct Attacks {
-    patterns: Patterns,
+    patterns: &'static Patterns,
 }
 
 impl Default for Attacks {
@@ -46,10 +47,11 @@ impl Default for Attacks {
 type Hits = BTreeMap<Class, (Hit, u32)>;
 
 impl Attacks {
-    /// Compiles them; once a process.
+    /// Compiles them, once a process.
     #[must_use]
     pub fn new() -> Self {
-        Self { patterns: Patterns::new() }
+        static PATTERNS: LazyLock<Patterns> = LazyLock::new(Patterns::new);
+        Self { patterns: &PATTERNS }
     }
 
     /// Adds what the request, or its response, holds; of exchanges that a watched server answers.

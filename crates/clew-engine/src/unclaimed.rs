@@ -34,6 +34,8 @@ pub(crate) struct Waiting {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Young {
     credential: Identity,
+    /// That it was the so manieth to come.
+    turn: u64,
     /// Whose share of the room it takes.
     account: Text,
     /// Its first calls in the order in which they came.
@@ -50,8 +52,9 @@ impl Young {
 /// The first calls of young credentials.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Unclaimed {
-    /// The oldest first.
+    /// Ascending by credential.
     young: Vec<Young>,
+    turns: u64,
     dropped: u64,
 }
 
@@ -61,8 +64,9 @@ impl Unclaimed {
         let (Some(call), Some(credential)) = (event.api_call(), judged.credential()) else {
             return;
         };
-        let known = self.young.iter_mut().find(|young| young.credential == *credential);
-        let is_full = known.as_ref().is_some_and(|young| CALLS_MAX <= young.waiting.len());
+        let place = self.place_of(credential);
+        let known = place.ok().and_then(|at| self.young.get(at));
+        let is_full = known.is_some_and(|young| CALLS_MAX <= young.waiting.len());
         if is_full || RECORD_BYTES_MAX < call.record.as_bytes().len() {
             self.dropped += 1;
             return;
@@ -74,15 +78,23 @@ impl Unclaimed {
         }
         let time = event.time;
         let waiting = Waiting { event, judged: judged.clone(), matched };
-        if let Some(young) = known {
+        let at = place.unwrap_or_else(|at| {
+            self.turns += 1;
+            let (credential, turn) = (credential.clone(), self.turns);
+            let (account, waiting) = (call.account.clone(), Vec::new());
+            self.young.insert(at, Young { credential, turn, account, waiting });
+            at
+        });
+        if let Some(young) = self.young.get_mut(at) {
             young.waiting.push(waiting);
-            return;
         }
-        let (credential, account) = (credential.clone(), call.account.clone());
-        self.young.push(Young { credential, account, waiting: vec![waiting] });
         if CREDENTIALS_MAX < self.young.len() {
             self.give_up(time);
         }
+    }
+
+    fn place_of(&self, credential: &Identity) -> Result<usize, usize> {
+        self.young.binary_search_by(|young| young.credential.cmp(credential))
     }
 
     /// The account with most gives up its oldest, so that none pushes out those of others.
@@ -90,9 +102,11 @@ impl Unclaimed {
         let mut counts: BTreeMap<&Text, usize> = BTreeMap::new();
         self.young.iter().for_each(|young| *counts.entry(&young.account).or_default() += 1);
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
-        let is_of_most = |young: &Young| most.is_some_and(|(account, _)| young.account == *account);
-        if let Some(place) = self.young.iter().position(is_of_most) {
-            let gone = self.young.remove(place);
+        let all = self.young.iter().enumerate();
+        let of_most = all.filter(|(_, young)| most.is_some_and(|(of, _)| young.account == *of));
+        let oldest = of_most.min_by_key(|(_, young)| young.turn).map(|(at, _)| at);
+        if let Some(at) = oldest {
+            let gone = self.young.remove(at);
             // One whose time is over is no loss.
             self.dropped += if gone.is_in_time(time) { gone.waiting.len() as u64 } else { 0 };
         }
@@ -100,13 +114,14 @@ impl Unclaimed {
 
     /// How many calls of a credential wait.
     pub(crate) fn count_of(&self, credential: &Identity) -> usize {
-        let young = self.young.iter().find(|young| young.credential == *credential);
+        let young = self.place_of(credential).ok().and_then(|at| self.young.get(at));
         young.map_or(0, |young| young.waiting.len())
     }
 
     /// The call of a credential that came as that one, from 0, to be judged again.
     pub(crate) fn get_mut(&mut self, (of, at): (&Identity, usize)) -> Option<&mut Waiting> {
-        self.young.iter_mut().find(|young| young.credential == *of)?.waiting.get_mut(at)
+        let young = self.place_of(of).ok().and_then(|at| self.young.get_mut(at))?;
+        young.waiting.get_mut(at)
     }
 
     /// Calls for which there was no room, or that went before their time was over.
@@ -122,6 +137,7 @@ fn without_secrets<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok,
 #[cfg(test)]
 mod tests {
     use clew_context::Context;
+    use clew_context::identity::key::IdentityKind;
     use clew_event::control_plane::{ApiCall, ApiSource};
     use clew_event::{EventId, EventType};
 
@@ -153,12 +169,7 @@ mod tests {
     }
 
     fn count_of(unclaimed: &Unclaimed, key: &str) -> usize {
-        unclaimed
-            .young
-            .iter()
-            .filter(|it| it.credential.name.as_bytes() == key.as_bytes())
-            .map(|it| it.waiting.len())
-            .sum()
+        unclaimed.count_of(&Identity::new(IdentityKind::Credential, key))
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! An attack beside ordinary requests, from events to one story.
 
+use std::sync::LazyLock;
+
 use clew_engine::{Engine, Output, Settings, State};
 use clew_event::{Event, EventKind, TimestampNs};
 use clew_rules::{Options, RuleSet, SourceFile, load};
@@ -46,10 +48,13 @@ const RULES: &str = "
 ";
 
 fn rules() -> RuleSet {
-    let file = SourceFile { name: "attack.yaml".into(), text: RULES.into() };
-    let loaded = load(&[file], &Options::default());
-    assert_eq!(loaded.diagnostics, []);
-    loaded.rules
+    static LOADED: LazyLock<RuleSet> = LazyLock::new(|| {
+        let file = SourceFile { name: "attack.yaml".into(), text: RULES.into() };
+        let loaded = load(&[file], &Options::default());
+        assert_eq!(loaded.diagnostics, []);
+        loaded.rules
+    });
+    LOADED.clone()
 }
 
 fn run(engine: &mut Engine, events: &[Event]) -> Output {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::sync::LazyLock;
 
 use clew_engine::{Engine, Output, Settings, State};
 use clew_event::{Event, FindingId};
@@ -68,10 +69,13 @@ const HANDED_ON: [&str; 3] = [
 ];
 
 fn rules() -> RuleSet {
-    let file = SourceFile { name: "rules.yaml".into(), text: RULES.into() };
-    let loaded = load(&[file], &Options::default());
-    assert_eq!(loaded.diagnostics, []);
-    loaded.rules
+    static LOADED: LazyLock<RuleSet> = LazyLock::new(|| {
+        let file = SourceFile { name: "rules.yaml".into(), text: RULES.into() };
+        let loaded = load(&[file], &Options::default());
+        assert_eq!(loaded.diagnostics, []);
+        loaded.rules
+    });
+    LOADED.clone()
 }
 
 /// Rules and ids of what is found, in order; what is found twice stands twice. The sentences say

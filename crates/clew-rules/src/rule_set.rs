@@ -10,7 +10,7 @@ use crate::output::Format;
 use crate::{Output, Rule, RuleIndex};
 
 /// Rules, compiled.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
     /// As many as `rules`.
@@ -28,7 +28,7 @@ pub struct RuleSet {
 }
 
 /// The rules for one source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SourceProgram {
     source: String,
     program: Program,

@@ -43,7 +43,7 @@ pub(super) fn only(roots: &[Root]) -> Lists<'_> {
 }
 
 /// Rules by the values of fields.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dispatch {
     /// Those that name no value, in order.
     always: Vec<Root>,
@@ -51,7 +51,7 @@ pub(crate) struct Dispatch {
 }
 
 /// Rules that wait for a value of one field.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ByField {
     slot: Slot,
     /// In order.

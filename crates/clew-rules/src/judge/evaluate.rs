@@ -12,7 +12,7 @@ use super::predicate::Slot;
 use super::program::{FlatNode, GroupId, Program, Strategy};
 
 /// Space that is reused from event to event.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {
     /// Number of the event; what is marked with another is of no account.
     generation: u32,

@@ -24,7 +24,7 @@ const SEARCHES_SHARED_MIN: usize = 4;
 const LOADING: u32 = 12;
 
 /// Everything that judging reads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Program {
     pub(super) nodes: Vec<FlatNode>,
     parts: Vec<u32>,
@@ -59,7 +59,7 @@ pub(super) enum Strategy {
 pub(super) struct GroupId(pub u32);
 
 /// Predicates on one field that are decided together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Group {
     /// Which predicates hold for a value.
     Equality { slot: Slot, holding: FxHashMap<Box<[u8]>, Vec<PredicateId>> },
