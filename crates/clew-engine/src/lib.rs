@@ -1,12 +1,13 @@
 //! One pure step from an event to findings and stories.
 //!
 //! [`Engine::step`] is the whole of detection: context first (so that rules see the state after
-//! the event), then rules and what requests and their effects hold, then stories. It reads no clock, file or random number and cannot
-//! fail, so two replays of a tape give the same bytes.
+//! the event), then rules and what requests and their effects hold, then stories. It reads no clock,
+//! file or random number and cannot fail, so two replays of a tape give the same bytes.
 //!
 //! Reading order: [`engine`], then [`appsec`] (what is judged of requests and because of them),
-//! [`finding`] (how a match becomes a finding), [`interest`]
-//! (what it reads), `evidence` (what is kept of an event), `witnesses` (until when), [`snapshot`].
+//! [`finding`] (how a match becomes a finding), `unclaimed` (what is judged again when more is
+//! known), [`interest`] (what it reads), `evidence` (what is kept of an event), `witnesses` (until
+//! when), [`snapshot`].
 #![forbid(unsafe_code)]
 
 pub mod appsec;
