@@ -138,6 +138,71 @@ fn a_key_that_sleeps_for_a_month_still_belongs_to_the_story_that_planted_it() {
     assert_eq!(stories[0].steps.last().map(|step| step.time), Some(crate::sample::at_ms(month_ms)));
 }
 
+/// Findings of others on each day of a month, by which it gets late.
+fn days_of_others() -> Vec<Told> {
+    let day = |day: u64| {
+        (0..4).map(move |n| {
+            let name = format!("10.0.{day}.{n}");
+            let sample = Sample::new("looked at", 1).call("Get", &format!("ASIA{day}{n}"), &name);
+            Told::Finding(sample.at(day * 86_400_000 + n).finding())
+        })
+    };
+    (1..30).flat_map(day).collect()
+}
+
+#[test]
+fn of_a_story_without_news_only_what_leads_to_what_it_planted_is_kept() {
+    let run = |told: &[Told]| {
+        let mut stories = Stories::new(Settings::default());
+        let mut revisions = Vec::new();
+        stories.observe(&crate::requests::served(app()[0].key));
+        for it in told {
+            match it {
+                Told::Finding(finding) => stories.join(finding, &mut revisions),
+                Told::Link(link) => stories.link(link.clone(), &mut revisions),
+            }
+        }
+        (stories, revisions)
+    };
+    let (young, mut revisions) = run(&in_time(theft()));
+    let before = revisions.pop().unwrap();
+    let mut told = in_time(theft());
+    told.extend(days_of_others());
+    let (settled, _) = run(&told);
+    assert_eq!((young.counts().stories_open, settled.counts().stories_open), (1, 1));
+    // The three last days of others, what made the key and what led to it.
+    assert!(settled.counts().findings_kept < 4 * 4 + young.counts().findings_kept);
+
+    let month_ms = 30 * 86_400 * 1_000;
+    told.push(Told::Finding(call("planted user acts", "ListSecrets", "AKIA2", month_ms).finding()));
+    let (_, revisions) = run(&told);
+    let after = revisions.last().unwrap();
+    assert_eq!((after.id, &after.root), (before.id, &before.root));
+    assert_eq!(after.steps.last().map(|step| step.time), Some(crate::sample::at_ms(month_ms)));
+    assert!(rules(after).contains(&"key made"), "{:?}", rules(after));
+    assert!(0 < after.steps_untold && after.steps.len() < before.steps.len());
+    assert!(before.likelihood_bits <= after.likelihood_bits);
+}
+
+#[test]
+fn a_skeleton_has_at_most_skeleton_max_findings() {
+    let makes = (0..100).map(|n| {
+        let sample = call(&format!("key made {n}"), "CreateAccessKey", "AKIA9", n * 1_000);
+        Told::Finding(sample.makes(&format!("AKIA1{n}")).finding())
+    });
+    let mut stories = Stories::new(Settings::default());
+    let mut revisions = Vec::new();
+    for it in makes.chain(days_of_others()) {
+        if let Told::Finding(finding) = it {
+            stories.join(&finding, &mut revisions);
+        }
+    }
+    let young = 4 * 4;
+    let most = young + crate::forest::Forest::SKELETON_MAX as u64;
+    assert_eq!(stories.counts().stories_open, 1);
+    assert!(stories.counts().findings_kept <= most, "{:?}", stories.counts());
+}
+
 #[test]
 fn quiet_calls_with_the_same_credential_make_the_story_whole_and_no_likelier() {
     let quiet = |action: &str, ms| {

@@ -398,9 +398,16 @@ impl Forest {
         at
     }
 
-    /// How many findings are tied to this one, directly or not.
-    pub(crate) fn below(&self, node: &Node) -> usize {
-        node.children.iter().map(|&child| self.tree(child).len()).sum()
+    /// How many findings hang on each of a tree's, itself among them; parents stand before their
+    /// children.
+    pub(crate) fn sizes(&self, members: &[Handle]) -> BTreeMap<Handle, usize> {
+        let mut sizes: BTreeMap<Handle, usize> = BTreeMap::new();
+        for &member in members.iter().rev() {
+            let Some(node) = self.nodes.get(&member) else { continue };
+            let below: usize = node.children.iter().filter_map(|child| sizes.get(child)).sum();
+            sizes.insert(member, 1 + below);
+        }
+        sizes
     }
 
     /// All findings of the line with this root, the root first.

@@ -111,7 +111,12 @@ impl Days {
     /// Days remembered; what has not been for so long is no habit any more.
     const DAYS_MAX: u64 = 32;
 
+    /// Takes note of a day. Where it is so much earlier than the latest that one clock or the other is
+    /// wrong, the days begin anew with it: one finding of the year 2100 is forgotten with the next.
     fn insert(&mut self, day: u64) {
+        if day + 2 * Self::DAYS_MAX < self.last {
+            *self = Self { last: day, bits: 0 };
+        }
         if self.last < day {
             let later = u32::try_from(day - self.last).unwrap_or(u32::MAX);
             self.bits = self.bits.checked_shl(later).unwrap_or(0);
@@ -238,6 +243,11 @@ mod tests {
     fn the_order_in_which_days_come_does_not_matter() {
         assert_eq!(on_days(&[0, 3, 4, 9]), on_days(&[9, 4, 0, 3]));
         assert_eq!(on_days(&[0, 40]), on_days(&[40, 0]));
+    }
+
+    #[test]
+    fn a_day_of_the_far_future_is_forgotten_with_the_next_finding() {
+        assert_eq!(on_days(&[20_000, 0, 1, 2]), on_days(&[0, 1, 2]));
     }
 
     #[test]

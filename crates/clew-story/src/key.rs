@@ -43,6 +43,8 @@ pub(crate) enum KeyKind {
     Served = 14,
     /// What may be a habit.
     Habit = 15,
+    /// A machine or an account, by whose clock findings happened.
+    Clock = 16,
 }
 
 /// The name of one value.
@@ -64,6 +66,12 @@ impl Key {
 
     pub(crate) fn habit(parts: &[&[u8]]) -> Self {
         Self::of(KeyKind::Habit, parts)
+    }
+
+    /// By whose clock the finding happened.
+    pub(crate) fn clock(finding: &Finding) -> Self {
+        let account = finding.subject.call.as_ref().map(|call| call.account.as_bytes());
+        Self::of(KeyKind::Clock, &[finding.hostname.as_bytes(), account.unwrap_or_default()])
     }
 
     pub(crate) fn process(process: ProcessKey) -> Self {

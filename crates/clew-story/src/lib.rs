@@ -18,6 +18,7 @@ mod alternatives;
 mod bad_input;
 mod blindness;
 mod cast;
+mod clock;
 #[cfg(test)]
 mod clouds;
 pub mod export;
@@ -45,6 +46,7 @@ mod scenario;
 mod score;
 mod servers;
 mod settings;
+mod settle;
 mod stories;
 mod tell;
 mod tie;

@@ -22,8 +22,14 @@ pub(crate) enum Rank {
     Quiet,
     /// It has a seed.
     Seeded,
+    /// It is what is kept of a story that had no news for long.
+    Settled,
     /// It is part of a story that has been told and still grows.
     Told,
+}
+
+impl Rank {
+    pub(crate) const ALL: [Self; 4] = [Self::Quiet, Self::Seeded, Self::Settled, Self::Told];
 }
 
 /// The findings of one line, summed up.
@@ -50,6 +56,13 @@ impl Line {
     pub(crate) const PER_RULE_MAX: usize = 32;
     /// Values by which one line meets others.
     pub(crate) const KEYS_MAX: usize = 8;
+
+    /// Becomes what is left of it when its story settled: what it shares with others is no tie any
+    /// more.
+    pub(crate) fn settle(&mut self, members: usize) {
+        (self.members, self.age.0) = (members, Rank::Settled);
+        self.keys.clear();
+    }
 
     pub(crate) fn is_seeded(&self) -> bool {
         !self.seeds.is_empty()

@@ -184,7 +184,26 @@ impl Lines {
         change
     }
 
-    fn put(&mut self, root: Handle, line: Line) {
+    /// Takes a line from its place in the order, and from its values.
+    pub(crate) fn take_out(
+        &mut self,
+        root: Handle,
+        leave: impl Fn(&mut Trail, Handle),
+    ) -> Option<Line> {
+        let line = self.lines.remove(&root)?;
+        self.ages.remove(&(line.age.0, line.age.1, root));
+        self.unregister(root, &line, leave);
+        Some(line)
+    }
+
+    /// Counts findings that a line no longer holds.
+    pub(crate) fn count_gone(&mut self, root: Handle, gone: usize) {
+        if let Some(line) = self.lines.get_mut(&root) {
+            line.untold += gone as u64;
+        }
+    }
+
+    pub(crate) fn put(&mut self, root: Handle, line: Line) {
         self.ages.insert((line.age.0, line.age.1, root));
         self.lines.insert(root, line);
     }
@@ -399,10 +418,10 @@ impl Lines {
         self.ages.first().map(|&(rank, _, root)| (rank, root))
     }
 
-    /// A line that had no finding within the horizon before `now`.
+    /// A line that had no finding within the horizon before `now`, or within its life if it settled.
     pub(crate) fn stale(&self, now: TimestampNs, settings: &Settings) -> Option<(Rank, Handle)> {
-        [Rank::Quiet, Rank::Seeded, Rank::Told].into_iter().find_map(|rank| {
-            let life = if rank == Rank::Told { settings.story_life } else { settings.horizon };
+        Rank::ALL.into_iter().find_map(|rank| {
+            let life = if rank == Rank::Settled { settings.story_life } else { settings.horizon };
             let oldest = self.ages.range((rank, TimestampNs::default(), 0)..).next()?;
             (oldest.0 == rank && life < now.since(oldest.1)).then_some((oldest.0, oldest.2))
         })
@@ -411,10 +430,7 @@ impl Lines {
     /// Lets a line go; what it says about rates stays. Gives how many findings went.
     pub(crate) fn remove(&mut self, root: Handle) -> usize {
         let members = self.forest.line(root);
-        if let Some(line) = self.lines.remove(&root) {
-            self.ages.remove(&(line.age.0, line.age.1, root));
-            self.unregister(root, &line, Trail::forget);
-        }
+        self.take_out(root, Trail::forget);
         for &member in members.iter().rev() {
             self.forest.remove(member);
         }

@@ -6,10 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_event::Finding;
+use std::time::Duration;
+
+use clew_event::{Finding, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::key::Key;
+use crate::settle::plants;
 
 /// Links that wait for somebody to act with what they made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,17 @@ impl Links {
         if Self::LINKS_MAX < self.waiting.len() {
             self.give_up(self.waiting.keys().next().copied());
         }
+    }
+
+    /// Lets go of what is too old for anybody to act with: a lasting identity after its `life`, what
+    /// else is handed out after the `horizon`.
+    pub(crate) fn expire(&mut self, now: TimestampNs, horizon: Duration, life: Duration) {
+        let is_old = |(_, link): &(&u64, &Finding)| {
+            let span = if plants(link) { life } else { horizon };
+            span < now.since(link.time)
+        };
+        let old: Vec<u64> = self.waiting.iter().filter(is_old).map(|(number, _)| *number).collect();
+        old.into_iter().for_each(|number| drop(self.remove(number)));
     }
 
     /// Takes out the links that handed out one of these identities.
@@ -124,5 +138,20 @@ mod tests {
         (0..count).for_each(|n| links.park(link(&format!("ASIA{n}"), n)));
         assert_eq!((links.waiting.len(), links.dropped()), (Links::LINKS_MAX, 10));
         assert_eq!(links.by_identity.len(), Links::LINKS_MAX);
+    }
+
+    #[test]
+    fn what_is_too_old_to_be_acted_with_is_let_go_and_a_lasting_identity_stays_longer() {
+        let mut links = Links::default();
+        links.park(link("ASIA1", 0));
+        links.park(link("AKIA1", 1));
+        let (day, month) = (Duration::from_secs(86_400), Duration::from_secs(30 * 86_400));
+        let mut left = |ms| {
+            links.expire(crate::sample::at_ms(ms), day, month);
+            links.waiting.len()
+        };
+        assert_eq!([left(86_400_000), left(86_400_001), left(30 * 86_400_000)], [2, 1, 1]);
+        assert_eq!(left(30 * 86_400_000 + 2), 0);
+        assert!(links.by_identity.is_empty());
     }
 }

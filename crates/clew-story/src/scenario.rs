@@ -343,10 +343,14 @@ fn a_story_without_news_is_closed_and_makes_room() {
     let mut revisions = Vec::new();
     attack(100, 1_000).iter().for_each(|finding| stories.join(finding, &mut revisions));
     assert_eq!(stories.counts().stories_open, 1);
-    let after_its_life_ms = 91 * 86_400 * 1_000;
-    stories.join(&alone("a", 900, after_its_life_ms).finding(), &mut revisions);
+    let after_the_horizon_ms = 4 * 86_400 * 1_000;
+    for pid in 0..4 {
+        let sample = alone("a", 900 + pid, after_the_horizon_ms + u64::from(pid) * 60_000);
+        stories.join(&sample.finding(), &mut revisions);
+    }
     let counts = stories.counts();
-    assert_eq!((counts.stories_open, counts.findings_kept, counts.findings_evicted), (0, 1, 0));
+    assert_eq!((counts.stories_open, counts.findings_kept, counts.findings_evicted), (0, 4, 0));
+    assert_eq!(counts.findings_expired, 6);
 }
 
 #[test]

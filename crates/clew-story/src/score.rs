@@ -35,7 +35,7 @@ const LOOKS_MIN: usize = 16;
 const NS_PER_DAY: u64 = 86_400_000_000_000;
 
 /// What speaks for an attack.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Likelihood {
     pub(crate) finding_bits: f64,
     pub(crate) tie_bits: f64,
@@ -159,10 +159,10 @@ impl Looks {
     /// hide an attack.
     pub(crate) const LOOKS_MAX: usize = 4_096;
 
-    /// Takes note of a seed.
-    pub(crate) fn insert(&mut self, rule: Key, time: TimestampNs) {
+    /// Takes note of a seed, at `now` as all others agree on it.
+    pub(crate) fn insert(&mut self, rule: Key, time: TimestampNs, now: TimestampNs) {
         if Self::LOOKS_MAX <= self.last.len() {
-            self.last.retain(|_, last| time.since(*last).as_nanos() < u128::from(NS_PER_DAY));
+            self.last.retain(|_, last| is_within_a_day(*last, now));
         }
         if self.last.len() < Self::LOOKS_MAX || self.last.contains_key(&rule) {
             let last = self.last.entry(rule).or_default();
@@ -170,14 +170,17 @@ impl Looks {
         }
     }
 
-    /// Bits from which a story is told.
-    pub(crate) fn bits_needed(&self, now: TimestampNs, settings: &Settings) -> f64 {
-        let day = u128::from(NS_PER_DAY);
-        let looks = self.last.values().filter(|last| now.since(**last).as_nanos() < day).count();
+    /// Bits from which a story is told whose last finding is of that time.
+    pub(crate) fn bits_needed(&self, time: TimestampNs, settings: &Settings) -> f64 {
+        let looks = self.last.values().filter(|last| is_within_a_day(**last, time)).count();
         let looks = u32::try_from(looks.max(LOOKS_MIN)).unwrap_or(u32::MAX);
         let bits = (f64::from(looks) / settings.false_stories_per_day).log2();
         (bits * 100.0).round() / 100.0
     }
+}
+
+fn is_within_a_day(one: TimestampNs, other: TimestampNs) -> bool {
+    one.unix_ns().abs_diff(other.unix_ns()) < NS_PER_DAY
 }
 
 #[cfg(test)]
@@ -258,7 +261,11 @@ mod tests {
         let needed = |looks: &Looks| looks.bits_needed(at_ms(0), &settings);
         assert!((needed(&looks) - 10.64).abs() < 1e-9);
         for rule in 0..Looks::LOOKS_MAX + 100 {
-            looks.insert(Key::rule(&Sample::new(&format!("{rule}"), 1).finding()), at_ms(0));
+            looks.insert(
+                Key::rule(&Sample::new(&format!("{rule}"), 1).finding()),
+                at_ms(0),
+                at_ms(0),
+            );
         }
         assert_eq!(looks.last.len(), Looks::LOOKS_MAX);
         assert!((needed(&looks) - 18.64).abs() < 1e-9);

@@ -16,8 +16,8 @@ pub struct Settings {
     /// How far apart in event time two findings may lie and still be tied by process, request,
     /// thief or a shared value, and after how long without a finding a line is forgotten.
     pub horizon: Duration,
-    /// After how long without a finding a story that was told is closed. What an attacker planted
-    /// (a key, a user) re-opens it until then.
+    /// How long what a story planted (a key, a user) re-opens it. Of a story without a finding within
+    /// the horizon only what leads to such is kept.
     pub story_life: Duration,
     /// Findings held at once, at 2 to 6 KiB each with all their ancestors.
     pub findings_max: usize,

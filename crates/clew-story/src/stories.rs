@@ -1,11 +1,12 @@
 //! Takes findings one by one and gives the stories they make.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::{Event, Finding, FindingId, Story, StoryId, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::blindness::Blindness;
+use crate::clock::Clock;
 use crate::forgotten::Forgotten;
 use crate::habit::Habits;
 use crate::key::Key;
@@ -13,7 +14,7 @@ use crate::known::Known;
 use crate::line::Rank;
 use crate::lines::{Change, Judgment, Lines};
 use crate::links::Links;
-use crate::score::{self, Looks};
+use crate::score::{self, Likelihood, Looks};
 use crate::settings::Settings;
 use crate::tell::{self, Scene};
 use crate::trail::{Handle, Trail};
@@ -39,8 +40,12 @@ pub struct Stories {
     told: BTreeMap<u64, Told>,
     /// The story of each tree that has one, by the tree's top.
     by_top: BTreeMap<Handle, u64>,
-    /// The latest event time seen in a finding.
-    now: TimestampNs,
+    /// How late it is, as the findings agree on it.
+    #[serde(default)]
+    clock: Clock,
+    /// The hour in which what is old was last looked for.
+    #[serde(default)]
+    tidied_hour: u64,
 }
 
 /// What the stories hold and what they had to let go.
@@ -68,6 +73,8 @@ pub struct Counts {
     pub stories_evicted: u64,
 }
 
+const NS_PER_HOUR: u64 = 3_600_000_000_000;
+
 /// A story that has been told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Told {
@@ -82,6 +89,9 @@ struct Told {
     members: usize,
     root_finding: FindingId,
     span: (TimestampNs, TimestampNs),
+    /// What spoke for it when most of it was let go.
+    #[serde(default)]
+    settled: Option<Likelihood>,
 }
 
 impl Told {
@@ -115,7 +125,8 @@ impl Stories {
             drawn: Vec::new(),
             told: BTreeMap::new(),
             by_top: BTreeMap::new(),
-            now: TimestampNs::default(),
+            clock: Clock::default(),
+            tidied_hour: 0,
         }
     }
 
@@ -183,16 +194,16 @@ impl Stories {
     }
 
     fn place(&mut self, finding: &Finding, revisions: &mut Vec<Story>) {
-        self.now = self.now.max(finding.time);
+        self.clock.observe(finding);
         self.close_stale();
         self.habits.note(finding);
         self.counts.habits_dropped = self.habits.dropped;
         if self.settings.seed_bits <= finding.bits {
-            self.looks.insert(Key::rule(finding), finding.time);
+            self.looks.insert(Key::rule(finding), finding.time, self.clock.now());
         }
         let change = self.take(finding);
         if change.has_moved {
-            self.merge_told(revisions);
+            self.merge_told(&change.tops, revisions);
         }
         for top in change.tops {
             if self.lines.forest.top(top) == top {
@@ -244,11 +255,47 @@ impl Stories {
         Change { tops: top.into_iter().collect(), has_moved: false }
     }
 
-    /// Closes stories and forgets lines that had no finding within the horizon.
+    /// Forgets what had no news within the horizon; of a story, all but what may re-open it.
     fn close_stale(&mut self) {
-        while let Some((rank, root)) = self.lines.stale(self.now, &self.settings) {
-            self.counts.findings_expired += self.let_go(rank, root) as u64;
+        let now = self.clock.now();
+        while let Some((rank, root)) = self.lines.stale(now, &self.settings) {
+            let gone = if rank == Rank::Told { self.settle(root) } else { self.let_go(rank, root) };
+            self.counts.findings_expired += gone as u64;
         }
+        let hour = now.unix_ns() / NS_PER_HOUR;
+        if self.tidied_hour < hour {
+            self.tidied_hour = hour;
+            let (horizon, life) = (self.settings.horizon, self.settings.story_life);
+            self.links.expire(now, horizon, life);
+            self.lines.forest.prune(|trail| Trail::WEIGHT_MIN <= trail.older_weight(now));
+        }
+    }
+
+    /// Keeps of a story without news only what leads from its beginning to the identities that it
+    /// planted, by which alone it can go on. Gives how many findings went.
+    fn settle(&mut self, root: Handle) -> usize {
+        let top = self.lines.forest.top(root);
+        let members = self.lines.forest.tree(top);
+        let number = self.by_top.get(&top).copied();
+        let anchor = number.and_then(|number| self.told.get(&number)).map(|told| told.anchor);
+        let kept = self.lines.forest.skeleton(&members, anchor.unwrap_or(top));
+        let Some(number) = number.filter(|_| !kept.is_empty()) else {
+            return self.let_go(Rank::Told, root);
+        };
+        let likelihood = self.weigh(&members, number);
+        let gone = self.lines.thin(&members, top, &kept);
+        if let Some(told) = self.told.get_mut(&number) {
+            (told.anchor, told.members, told.settled) = (top, kept.len(), Some(likelihood));
+        }
+        gone
+    }
+
+    /// What speaks for a tree now; of a story that was settled, at least what spoke for it then.
+    fn weigh(&self, members: &[Handle], number: u64) -> Likelihood {
+        let evidence = self.lines.evidence(members);
+        let now = score::weigh(&self.lines.forest, &self.habits, members, &evidence);
+        let then = self.told.get(&number).and_then(|told| told.settled);
+        then.filter(|then| now.bits() < then.bits()).unwrap_or(now)
     }
 
     /// Makes room for one finding: small lines first, open stories last.
@@ -263,7 +310,7 @@ impl Stories {
         let trails_max = self.settings.findings_max.saturating_mul(Self::TRAILS_PER_FINDING_MAX);
         for weight_min in [0.5, f64::INFINITY] {
             if trails_max < self.lines.forest.trails_len() {
-                let now = self.now;
+                let now = self.clock.now();
                 self.lines.forest.prune(|trail: &Trail| weight_min <= trail.older_weight(now));
             }
         }
@@ -271,7 +318,7 @@ impl Stories {
 
     /// Lets a line go; of a told story, all of it. Gives how many findings went.
     fn let_go(&mut self, rank: Rank, root: Handle) -> usize {
-        if rank != Rank::Told {
+        if rank < Rank::Settled {
             return self.lines.remove(root);
         }
         let top = self.lines.forest.top(root);
@@ -290,21 +337,23 @@ impl Stories {
         gone
     }
 
-    /// Finds for each told story the tree it is in now; of two in one tree, the elder goes on.
-    fn merge_told(&mut self, revisions: &mut Vec<Story>) {
-        let mut by_top: BTreeMap<Handle, u64> = BTreeMap::new();
-        let mut absorbed: Vec<(u64, u64)> = Vec::new();
-        for (&number, told) in &self.told {
+    /// Finds for each told story of these trees the tree it is in now; of two in one tree, the elder
+    /// goes on.
+    fn merge_told(&mut self, tops: &BTreeSet<Handle>, revisions: &mut Vec<Story>) {
+        let moved: BTreeSet<u64> = tops.iter().filter_map(|top| self.by_top.remove(top)).collect();
+        let mut absorbed = BTreeSet::new();
+        for number in moved {
+            let Some(told) = self.told.get(&number) else { continue };
             let top = self.lines.forest.top(told.anchor);
-            if let Some(&elder) = by_top.get(&top) {
-                absorbed.push((number, elder));
-            } else {
-                by_top.insert(top, number);
+            let other = self.by_top.get(&top).copied().unwrap_or(number);
+            self.by_top.insert(top, number.min(other));
+            if other != number {
+                absorbed.insert((number.max(other), top));
             }
         }
-        self.by_top = by_top;
-        for (number, elder) in absorbed {
-            let into = self.told.get(&elder).map(|told| told.id);
+        for (number, top) in absorbed {
+            let elder = self.by_top.get(&top).and_then(|elder| self.told.get(elder));
+            let into = elder.map(|told| told.id);
             if let (Some(gone), Some(into)) = (self.told.remove(&number), into) {
                 let why = format!("Part of story {into}, as evidence that came later shows.");
                 revisions.push(gone.closed(why));
@@ -325,10 +374,13 @@ impl Stories {
     /// Tells a tree, if it is a story.
     fn tell(&mut self, top: Handle, revisions: &mut Vec<Story>) {
         let members = self.lines.forest.tree(top);
-        let evidence = self.lines.evidence(&members);
-        let likelihood = score::weigh(&self.lines.forest, &self.habits, &members, &evidence);
         let number = self.by_top.get(&top).copied();
-        let bits_needed = self.looks.bits_needed(self.now, &self.settings);
+        if number.is_none() && !self.has_seed(&members) {
+            return;
+        }
+        let next = self.counts.stories_told;
+        let likelihood = self.weigh(&members, number.unwrap_or(next));
+        let bits_needed = self.looks.bits_needed(self.last_time(&members), &self.settings);
         let is_story = self.has_seed(&members) && bits_needed <= likelihood.bits();
         match number.and_then(|number| Some((number, self.told.get(&number)?.members))) {
             Some((number, members_told)) if !is_story && members.len() < members_told => {
@@ -351,8 +403,7 @@ impl Stories {
             untold,
         };
         let Some(mut story) = tell::story(&scene) else { return };
-        let next = self.counts.stories_told;
-        let id = self.free_id(story.root.finding);
+        let id = if number.is_none() { self.free_id(story.root.finding) } else { StoryId(0) };
         let told = self.told.entry(number.unwrap_or(next)).or_insert_with(|| Told {
             id,
             revision: 0,
@@ -360,6 +411,7 @@ impl Stories {
             members: 0,
             root_finding: story.root.finding,
             span: story.span,
+            settled: None,
         });
         told.revision += 1;
         (told.anchor, told.members) = (anchor, members.len());
@@ -372,6 +424,11 @@ impl Stories {
         }
         self.lines.keep_told(&members, story.span.1);
         revisions.push(story);
+    }
+
+    fn last_time(&self, members: &[Handle]) -> TimestampNs {
+        let nodes = members.iter().filter_map(|&member| self.lines.forest.node(member));
+        nodes.map(|node| node.finding.time).max().unwrap_or_default()
     }
 
     /// Root of the line with the most bits in its findings; of two, the earlier.

@@ -40,6 +40,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) untold: u64,
 }
 
+/// How many findings hang on each of a story's.
+type Sizes = BTreeMap<Handle, usize>;
+
 /// The story of a tree, still without its id and revision.
 pub(crate) fn story(scene: &Scene) -> Option<Story> {
     let root = scene.forest.node(scene.root)?;
@@ -48,6 +51,7 @@ pub(crate) fn story(scene: &Scene) -> Option<Story> {
     let span = (times().min()?, times().max()?);
     let findings: Vec<&Finding> = all.iter().map(|node| &node.finding).collect();
     let told = selected(&all);
+    let sizes = scene.forest.sizes(scene.members);
     let origin = origin(root, scene);
     let cast = cast(&told, origin.1);
     let repeats: u64 = all.iter().map(|node| node.repeats).sum();
@@ -63,7 +67,7 @@ pub(crate) fn story(scene: &Scene) -> Option<Story> {
         techniques: techniques(&findings),
         entities: entities(&findings),
         root: origin.0,
-        steps: told.iter().map(|node| step(scene.forest, node)).collect(),
+        steps: told.iter().map(|node| step(scene.forest, node, &sizes)).collect(),
         steps_untold: (all.len() - told.len()) as u64 + scene.untold + repeats,
         blind_spots: scene.blindness.tell(&boots(&findings), span),
         alternatives: alternatives::alternatives(&root.finding, &findings),
@@ -255,7 +259,7 @@ fn common_ancestor(root: &Node, scene: &Scene) -> usize {
     lineage.iter().rposition(|process| ancestors.contains(&process.key)).unwrap_or(0)
 }
 
-fn step(forest: &Forest, node: &Node) -> Step {
+fn step(forest: &Forest, node: &Node, sizes: &Sizes) -> Step {
     let finding = &node.finding;
     let more = match node.repeats {
         0 => String::new(),
@@ -270,11 +274,11 @@ fn step(forest: &Forest, node: &Node) -> Step {
         techniques: finding.techniques.clone(),
         process: finding.subject.lineage.first().map(|process| process.key),
         sentence: format!("{}{more}", words::deed(finding)),
-        edge: node.parent.as_ref().and_then(|tie| edge(forest, node, tie)),
+        edge: node.parent.as_ref().and_then(|tie| edge(forest, node, tie, sizes)),
     }
 }
 
-fn edge(forest: &Forest, node: &Node, tie: &Tie) -> Option<Edge> {
+fn edge(forest: &Forest, node: &Node, tie: &Tie, sizes: &Sizes) -> Option<Edge> {
     let earlier = forest.node(tie.to)?;
     let starts = [&node.finding, &earlier.finding].into_iter().filter_map(|finding| {
         finding.subject.lineage.first().and_then(|process| process.executed_by)
@@ -310,7 +314,7 @@ fn edge(forest: &Forest, node: &Node, tie: &Tie) -> Option<Edge> {
             Via::Shared { per_day, .. } => Some(per_day),
             _ => None,
         },
-        holds: 1 + forest.below(node),
+        holds: 1 + node.children.iter().filter_map(|child| sizes.get(child)).sum::<usize>(),
     })
 }
 

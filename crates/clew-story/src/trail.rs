@@ -4,6 +4,8 @@
 //! share makes its own coincidences likely and so prices itself out; no list of hot values is
 //! needed. Half-life 6 h and pseudo count 0.25 are those of the design's simulation.
 
+use std::time::Duration;
+
 use clew_event::{FindingId, TimestampNs};
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +44,15 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
+    /// What those that are only counted weigh at least, to be remembered: after some 40 h one is a
+    /// hundredth.
+    pub(crate) const WEIGHT_MIN: f64 = 0.01;
+
     /// Findings of one value that are named.
     pub(crate) const VISITS_MAX: usize = 64;
+
+    /// How much earlier than others that are counted a finding may be.
+    const DISORDER_MAX: Duration = Duration::from_secs(8 * 86_400);
 
     /// Adds a finding. Beyond [`Self::VISITS_MAX`] the oldest is only counted; those of the
     /// process itself stay longest, for they explain its descendants.
@@ -71,7 +80,13 @@ impl Trail {
         }
     }
 
+    /// Counts one that is no longer named. Where the count is said to be of a day that is far ahead
+    /// of this one, one clock or the other is wrong: then it begins anew, so that a single finding of
+    /// the year 2100 does not make this value look quiet for good.
     fn count_older(&mut self, time: TimestampNs) {
+        if Self::DISORDER_MAX < self.older_at.since(time) {
+            (self.older, self.older_at) = (0.0, time);
+        }
         let now = self.older_at.max(time);
         let sum = self.older_weight(now) + decay(time, now);
         // Rounded, so that a snapshot in JSON gives back the very same number.
@@ -162,5 +177,15 @@ mod tests {
         assert_eq!(nodes, [1, 3, 5]);
         assert_eq!(trail.before(visit(3, 1).at).next().map(|visit| visit.node), Some(1));
         assert_eq!(trail.after(visit(3, 1).at).next().map(|visit| visit.node), Some(5));
+    }
+
+    #[test]
+    fn one_finding_of_the_far_future_does_not_make_a_busy_value_quiet() {
+        let mut trail = Trail::default();
+        let far = 4_000_000_000;
+        trail.insert(visit(far, 1));
+        trail.forget(far);
+        (0..1000).for_each(|second| trail.insert(visit(second, 1)));
+        assert!(900.0 < trail.older_weight(TimestampNs::from_unix_ns(1_000_000_000_000)));
     }
 }

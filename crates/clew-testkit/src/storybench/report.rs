@@ -44,6 +44,8 @@ pub struct Report {
     pub findings: (usize, usize),
     /// Bytes of an engine's state after each day, the most of all tenants.
     pub state_bytes: Vec<usize>,
+    /// Bytes of its parts after the last day, the most of all tenants.
+    pub state_parts: BTreeMap<String, usize>,
     /// Further lines, measured by whoever holds a clock.
     pub costs: Vec<(&'static str, f64)>,
     /// What shuffles showed.
@@ -85,6 +87,10 @@ impl Report {
                 Some(most) => *most = (*most).max(*bytes),
                 None => self.state_bytes.push(*bytes),
             }
+        }
+        for (part, bytes) in &observed.state_parts {
+            let most = self.state_parts.entry(part.clone()).or_default();
+            *most = (*most).max(*bytes);
         }
         let Some(stories) = all.first() else { return };
         let view = View::new(observed, stories);
@@ -212,6 +218,10 @@ impl Report {
                 super::metrics::ratio(*bytes, 1 << 20),
             ));
         }
+        let large = self.state_parts.iter().filter(|(_, bytes)| 1 << 16 <= **bytes);
+        lines.extend(large.map(|(part, bytes)| {
+            (format!("MiB of `{part}` in the end"), super::metrics::ratio(*bytes, 1 << 20))
+        }));
         lines.extend(self.costs.iter().map(|(name, value)| ((*name).to_owned(), *value)));
         lines
     }

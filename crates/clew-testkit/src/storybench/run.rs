@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clew_engine::{Engine, Output, Settings};
 use clew_event::{Event, EventType, Finding, FindingId, Story, StoryId, TimestampNs};
 use clew_rules::{Options, RuleSet, SourceFile};
+use serde_json::Value;
 
 use super::attacks::{TEMPLATES, play};
 use super::benign;
@@ -84,6 +85,8 @@ pub struct Observed {
     pub revisions: u64,
     /// Bytes of the engine's state after each day.
     pub state_bytes: Vec<usize>,
+    /// Bytes of each part of it after the last of these days; those of stories by their parts.
+    pub state_parts: BTreeMap<String, usize>,
 }
 
 /// What stories count as one: same rule, minute and actor.
@@ -150,7 +153,7 @@ pub fn observe(plan: &Plan, number: u32, rules: RuleSet) -> Observed {
     let mut engine = Engine::new(rules, Settings::default());
     let mut observer = Observer::new(truths);
     let mut output = Output::default();
-    let mut next_day = START + DAY;
+    let (mut next_day, mut state) = (START + DAY, Vec::new());
     for event in &events {
         if event.event_type == EventType::Accept4 {
             observer.observed.accepts.push(event.clone());
@@ -158,11 +161,30 @@ pub fn observe(plan: &Plan, number: u32, rules: RuleSet) -> Observed {
         observer.step(&mut engine, event, &mut output);
         if next_day < event.arrived.unix_ns() {
             next_day += DAY;
-            observer.observed.state_bytes.push(engine.snapshot().map_or(0, |state| state.len()));
+            state = engine.snapshot().unwrap_or_default();
+            observer.observed.state_bytes.push(state.len());
         }
     }
+    observer.observed.state_parts = parts(&state);
     observer.observed.events = events.len() as u64;
     observer.observed
+}
+
+/// Bytes of each part of an engine's state.
+fn parts(state: &[u8]) -> BTreeMap<String, usize> {
+    let mut parts = BTreeMap::new();
+    let Ok(Value::Object(state)) = serde_json::from_slice::<Value>(state) else { return parts };
+    for (name, part) in &state {
+        match part.as_object().filter(|_| name == "stories") {
+            Some(inner) => parts.extend(
+                inner
+                    .iter()
+                    .map(|(inner, part)| (format!("{name}.{inner}"), part.to_string().len())),
+            ),
+            None => drop(parts.insert(name.clone(), part.to_string().len())),
+        }
+    }
+    parts
 }
 
 struct Observer {
