@@ -25,6 +25,9 @@ pub(crate) struct Node {
     pub(crate) children: BTreeSet<Handle>,
     /// Findings of the same rule by the same process in the same minute.
     pub(crate) repeats: u64,
+    /// Findings of the same flood that this one stands for.
+    #[serde(default)]
+    pub(crate) folded: u64,
 }
 
 impl Node {
@@ -100,7 +103,7 @@ impl Forest {
     pub(crate) fn insert(&mut self, finding: Finding) -> Handle {
         let handle = self.next;
         self.next += 1;
-        let node = Node { finding, parent: None, children: BTreeSet::new(), repeats: 0 };
+        let node = Node { finding, parent: None, children: BTreeSet::new(), repeats: 0, folded: 0 };
         self.nodes.insert(handle, node);
         self.index(handle);
         handle

@@ -17,6 +17,10 @@
 //! next to none: it is a habit as likely as not. What came on each of three days is a habit with
 //! 0.7, and what came once and not again for a month is none.
 //!
+//! *Who else does it.* What one of a team does, the others do, too: a call counts as well for whoever
+//! calls from the same address, and the likelier of the two habits accounts for today's. Who stole a
+//! key and calls from elsewhere has none of that.
+//!
 //! *What cannot be bought.* A day counts once, however often something is found in it. The day of
 //! a finding and what came later never count for it, so nothing explains itself, and arrival in
 //! any order within a day gives the same. Rules of critical priority are never learned.
@@ -47,6 +51,8 @@ pub(crate) struct Pattern<'a> {
     place: &'a [u8],
     /// The program and the one that ran it, or the call.
     detail: [&'a [u8]; 2],
+    /// Where the call came from.
+    address: &'a [u8],
     /// Used outside its workload, refused.
     is_outside: bool,
     is_refused: bool,
@@ -72,6 +78,7 @@ impl<'a> Pattern<'a> {
             rule: &finding.rule,
             place,
             detail,
+            address: call.map_or(&[], |call| call.address.as_bytes()),
             is_outside: call.is_some_and(|call| call.is_outside),
             is_refused: call.is_some_and(|call| call.is_refused),
         }
@@ -82,9 +89,20 @@ impl<'a> Pattern<'a> {
     }
 
     fn key(&self) -> Key {
+        self.key_at(self.place)
+    }
+
+    fn key_at(&self, place: &[u8]) -> Key {
         let flags = [u8::from(self.is_outside), u8::from(self.is_refused)];
         let [first, second] = self.detail;
-        Key::habit(&[self.rule.as_bytes(), self.place, first, second, &flags])
+        Key::habit(&[self.rule.as_bytes(), place, first, second, &flags])
+    }
+
+    /// The same by whoever calls from there: those who share an office share what is usual.
+    fn beside(&self) -> Option<Key> {
+        let from = [b"from ".as_slice(), self.address].concat();
+        let is_known = !self.address.is_empty() && !self.is_outside;
+        is_known.then(|| self.key_at(&from))
     }
 }
 
@@ -154,12 +172,14 @@ impl Habits {
         if finding.priority <= Priority::Critical || finding.bits <= 0.0 {
             return;
         }
-        let key = Pattern::of(finding).key();
-        if Self::HABITS_MAX <= self.days.len() && !self.days.contains_key(&key) {
-            self.make_room();
-        }
+        let pattern = Pattern::of(finding);
         let day = finding.time.unix_ns() / NS_PER_DAY;
-        self.days.entry(key).or_default().insert(day);
+        for key in std::iter::once(pattern.key()).chain(pattern.beside()) {
+            if Self::HABITS_MAX <= self.days.len() && !self.days.contains_key(&key) {
+                self.make_room();
+            }
+            self.days.entry(key).or_default().insert(day);
+        }
     }
 
     /// Gives up an eighth: those of the fewest days first, so that a flood of new ones drives out
@@ -176,9 +196,12 @@ impl Habits {
 
     /// Bits that a finding of this pattern costs if a habit accounts for it; infinite for none.
     pub(crate) fn bits(&self, pattern: &Pattern, time: TimestampNs, prior_bits: f64) -> f64 {
-        let Some(days) = self.days.get(&pattern.key()) else { return f64::INFINITY };
-        let (count, since) = days.before(time.unix_ns() / NS_PER_DAY);
-        -accounts(count, since, prior_bits).log2()
+        let bits = |key: Key| {
+            let Some(days) = self.days.get(&key) else { return f64::INFINITY };
+            let (count, since) = days.before(time.unix_ns() / NS_PER_DAY);
+            -accounts(count, since, prior_bits).log2()
+        };
+        pattern.beside().map(bits).into_iter().fold(bits(pattern.key()), f64::min)
     }
 }
 
@@ -274,6 +297,26 @@ mod tests {
         ] {
             assert_eq!(without_version(image.as_bytes()), name.as_bytes());
         }
+    }
+
+    #[test]
+    fn what_one_does_from_an_office_is_usual_for_those_who_call_from_there() {
+        let call = |principal: &str, address: &str, day: u64| {
+            let sample = Sample::new("a", 1).call("CreateUser", "AKIA1", address);
+            let mut finding = sample.at(day * DAY_MS).finding();
+            finding.subject.call.as_mut().unwrap().principal = principal.into();
+            finding
+        };
+        let mut habits = Habits::default();
+        (0..3).for_each(|day| habits.note(&call("alice", "198.51.100.20", day)));
+        let bits = |finding: &Finding| habits.bits(&Pattern::of(finding), finding.time, 8.0);
+        let alice = bits(&call("alice", "203.0.113.9", 3));
+        let bob = bits(&call("bob", "198.51.100.20", 3));
+        assert!(alice.is_finite() && (alice - bob).abs() < 1e-9);
+        assert!(bits(&call("bob", "203.0.113.9", 3)).is_infinite());
+        let mut thief = call("bob", "198.51.100.20", 3);
+        thief.subject.call.as_mut().unwrap().is_outside = true;
+        assert!(bits(&thief).is_infinite());
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod clock;
 mod clouds;
 pub mod export;
 mod first_processes;
+mod flood;
 mod forest;
 mod forgotten;
 mod habit;

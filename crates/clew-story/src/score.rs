@@ -7,7 +7,8 @@
 //!   What a habit of the tenant explains (see [`crate::habit`]) counts once for all of it, and
 //!   its ties and their order say nothing: habits have parts, and an order.
 //! - *ties*: each at most [`TIE_BITS_MAX`]. A tie proves one cause, and not yet that the cause is
-//!   an attack: honest scripts have children too.
+//!   an attack: honest scripts have children too. It says that two surprises are one, so it adds no
+//!   more than the rule of the finding that it ties is worth, and once for each rule.
 //! - *order*: how much likelier the tactics follow one another so in attacks, see [`order`].
 //!
 //! The numbers are first guesses; the story benchmark will fit them. A story is told where the
@@ -16,7 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_event::TimestampNs;
+use clew_event::{Finding, FindingId, TimestampNs};
 use serde::{Deserialize, Serialize};
 
 use crate::attack::{Tactic, technique};
@@ -74,17 +75,28 @@ pub(crate) fn weigh(
     let costs: BTreeMap<Pattern, Cost> = costs.collect();
     let (finding_bits, by_habit) = explain(&costs);
     let mut tactics: Vec<(Moment, Tactic)> = Vec::new();
-    let mut tie_bits = 0.0;
+    let mut ties: Vec<(Moment, Deed, f64)> = Vec::new();
     for &member in evidence {
         let Some(node) = forest.node(member) else { continue };
         let cost = costs.get(&Pattern::of(&node.finding));
         if cost.is_some_and(|cost| cost.habit_bits <= by_habit) {
             continue;
         }
-        tie_bits += tie_bits_of(forest, member, evidence);
+        if is_deed(&node.finding) {
+            let bits = tie_bits_of(forest, member, evidence);
+            ties.push((node.at(), Deed::of(&node.finding), bits));
+        }
         let first = node.finding.techniques.iter().find_map(|id| technique(id));
         tactics.extend(first.map(|found| (node.at(), found.tactic)));
     }
+    // What no habit explains has one tie less than deeds: the first is tied to a habit, if at all.
+    ties.sort_unstable_by_key(|(at, ..)| *at);
+    let mut by_deed: BTreeMap<Deed, f64> = BTreeMap::new();
+    for (_, deed, bits) in ties.into_iter().skip(1) {
+        let most = by_deed.entry(deed).or_default();
+        *most = bits.max(*most);
+    }
+    let tie_bits = by_deed.values().sum();
     tactics.sort_unstable();
     let tactics: Vec<Tactic> = tactics.into_iter().map(|(_, tactic)| tactic).collect();
     Likelihood { finding_bits, tie_bits, order_bits: order::bits(&tactics) }
@@ -120,12 +132,37 @@ fn explain(costs: &BTreeMap<Pattern, Cost>) -> (f64, f64) {
     ways.fold((by_chance(nothing), nothing), |best, way| if way.0 < best.0 { way } else { best })
 }
 
+/// What somebody did, so that doing it again adds nothing: a rule that was broken, or, of calls that
+/// made an identity, each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Deed<'a>(&'a str, Option<FindingId>);
+
+impl<'a> Deed<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self(&finding.rule, is_link(finding).then_some(finding.id))
+    }
+}
+
+/// True for what is told because it ties others together, and surprises nobody itself.
+fn is_link(finding: &Finding) -> bool {
+    finding.bits <= 0.0
+}
+
+/// False for a link that is no deed of its own: the process that a call started is the call over
+/// again, and what the metadata service hands out it hands to whoever asks.
+fn is_deed(finding: &Finding) -> bool {
+    !is_link(finding) || finding.subject.call.is_some()
+}
+
 /// Bits of what ties a finding to others that speak for an attack, by way of some that do not.
 fn tie_bits_of(forest: &Forest, member: Handle, evidence: &BTreeSet<Handle>) -> f64 {
     let tie_of = |member| forest.node(member).and_then(|node| node.parent.as_ref());
     let mut above = std::iter::successors(tie_of(member), |tie| tie_of(tie.to));
-    let leads_to_evidence = above.any(|tie| evidence.contains(&tie.to));
-    tie_of(member).filter(|_| leads_to_evidence).map_or(0.0, scored)
+    let is_deed = |handle| forest.node(handle).is_some_and(|node| is_deed(&node.finding));
+    let leads_to_evidence = above.any(|tie| evidence.contains(&tie.to) && is_deed(tie.to));
+    let own = forest.node(member).map(|node| &node.finding);
+    let most = own.filter(|own| !is_link(own)).map_or(TIE_BITS_MAX, |own| own.bits);
+    tie_of(member).filter(|_| leads_to_evidence).map_or(0.0, scored).min(most)
 }
 
 fn scored(tie: &Tie) -> f64 {
@@ -252,6 +289,55 @@ mod tests {
         };
         assert!((scored(&tie(20.0)) - TIE_BITS_MAX).abs() < 1e-9);
         assert!(scored(&tie(-3.0)).abs() < 1e-9);
+    }
+
+    /// Findings each tied causally to the one before.
+    fn chain(findings: Vec<Finding>) -> Likelihood {
+        let mut forest = Forest::default();
+        let mut story: Vec<Handle> = Vec::new();
+        for finding in findings {
+            let handle = forest.insert(finding);
+            let class = clew_event::story::EdgeClass::C;
+            let tie = |&to| Tie { to, class, bits: 20.0, via: crate::tie::Via::Handed };
+            forest.link(handle, story.last().map(tie));
+            story.push(handle);
+        }
+        let all = story.iter().copied().collect();
+        weigh(&forest, &Habits::default(), &story, &all)
+    }
+
+    #[test]
+    fn a_tie_counts_once_for_each_rule_and_no_more_than_its_finding_is_worth() {
+        use clew_event::Priority::{Informational, Warning};
+        let found = |rule: &str, priority, pid| {
+            Sample::new(rule, pid).priority(priority).at(pid as u64).finding()
+        };
+        let check = |findings, bits: f64| {
+            let likelihood = chain(findings);
+            assert!((likelihood.tie_bits - bits).abs() < 1e-9, "{likelihood:?}");
+        };
+        check(vec![found("a", Warning, 1)], 0.0);
+        check(vec![found("a", Warning, 1), found("b", Warning, 2)], 4.0);
+        check(vec![found("a", Warning, 1), found("b", Informational, 2)], 3.0);
+        let again = (3..9).map(|pid| found("b", Warning, pid));
+        check([found("a", Warning, 1)].into_iter().chain(again).collect(), 4.0);
+    }
+
+    #[test]
+    fn a_link_adds_a_tie_where_it_is_a_deed_of_its_own() {
+        let check = |links: Vec<Finding>, bits: f64| {
+            let mut findings = vec![Sample::new("a", 1).at(0).finding()];
+            findings.extend(links);
+            findings.push(Sample::new("b", 9).at(90).finding());
+            let likelihood = chain(findings);
+            assert!((likelihood.tie_bits - bits).abs() < 1e-9, "{likelihood:?}");
+        };
+        let started = Sample::new("started", 2).at(10).link().finding();
+        let made = |ms| Sample::new("made", 1).call("AssumeRole", "ASIA1", "10.0.0.9").at(ms);
+        check(vec![], 4.0);
+        check(vec![started], 4.0);
+        check(vec![made(10).link().finding()], 8.0);
+        check(vec![made(10).link().finding(), made(20).link().finding()], 12.0);
     }
 
     #[test]

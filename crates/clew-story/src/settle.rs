@@ -86,3 +86,23 @@ impl Lines {
         gone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    #[test]
+    fn a_skeleton_holds_at_most_skeleton_max_findings_and_of_what_planted_nothing_none() {
+        let mut forest = Forest::default();
+        let mut add = |n: u64, credential: &str| {
+            let sample = Sample::new("a", 1).call("CreateAccessKey", "AKIA9", "").at(n);
+            forest.insert(sample.makes(&format!("{credential}{n}")).finding())
+        };
+        let keys: Vec<Handle> = (0..100).map(|n| add(n, "AKIA1")).collect();
+        let temporary: Vec<Handle> = (0..100).map(|n| add(n, "ASIA1")).collect();
+        let kept = forest.skeleton(&keys, keys[0]);
+        assert_eq!(kept, keys.into_iter().take(Forest::SKELETON_MAX).collect());
+        assert_eq!(forest.skeleton(&temporary, temporary[0]), BTreeSet::new());
+    }
+}

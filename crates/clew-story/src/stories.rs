@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blindness::Blindness;
 use crate::clock::Clock;
+use crate::flood::Floods;
 use crate::forgotten::Forgotten;
 use crate::habit::Habits;
 use crate::key::Key;
@@ -33,6 +34,8 @@ pub struct Stories {
     looks: Looks,
     habits: Habits,
     links: Links,
+    #[serde(default)]
+    floods: Floods,
     /// Links that took their place since they were last asked for.
     #[serde(skip)]
     drawn: Vec<Finding>,
@@ -55,8 +58,8 @@ pub struct Counts {
     pub findings_seen: u64,
     /// Findings held now.
     pub findings_kept: u64,
-    /// Findings that only repeat one that is held (same rule, process and minute), or are beyond
-    /// what one line keeps in full: counted, not held.
+    /// Findings that only repeat one that is held (same rule, process and minute), are beyond what
+    /// one line keeps in full, or of a flood: counted, not held.
     pub findings_counted: u64,
     /// Findings let go before their time because there were too many.
     pub findings_evicted: u64,
@@ -92,6 +95,9 @@ struct Told {
     /// What spoke for it when most of it was let go.
     #[serde(default)]
     settled: Option<Likelihood>,
+    /// Bits that it needed when it was first told.
+    #[serde(default)]
+    bits_needed: f64,
 }
 
 impl Told {
@@ -122,6 +128,7 @@ impl Stories {
             looks: Looks::default(),
             habits: Habits::default(),
             links: Links::default(),
+            floods: Floods::default(),
             drawn: Vec::new(),
             told: BTreeMap::new(),
             by_top: BTreeMap::new(),
@@ -210,9 +217,17 @@ impl Stories {
                 self.tell(top, revisions);
             }
         }
+        self.doubt(finding, revisions);
         self.counts.findings_kept = self.lines.forest.len() as u64;
         self.counts.stories_open = self.told.len() as u64;
         debug_assert!(self.lines.forest.len() <= self.settings.findings_max.max(1));
+    }
+
+    /// Values held by which findings may find one another: processes, containers, files, requests,
+    /// events, credentials, addresses.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.lines.forest.trails_len()
     }
 
     /// What is held and what was let go.
@@ -236,10 +251,17 @@ impl Stories {
             let tops = top.filter(|_| untold.is_power_of_two()).into_iter().collect();
             return Change { tops, has_moved: false };
         }
+        let (gone, flood) = match cause {
+            Some(_) => (0, None),
+            None => self.floods.fold(&mut self.lines, finding),
+        };
+        self.counts.findings_counted += gone as u64;
         self.make_room();
         let by = Judgment { known: &self.known, settings: &self.settings };
         let cause = cause.filter(|tie| self.lines.forest.node(tie.to).is_some());
-        self.lines.add(stripped(finding), cause, by)
+        let mut change = self.lines.add(stripped(finding), cause, by);
+        change.tops.extend(flood);
+        change
     }
 
     /// Counts a finding that repeats another; the earlier of the two stands for both.
@@ -365,9 +387,27 @@ impl Stories {
     fn retract(&mut self, top: Handle, number: u64, revisions: &mut Vec<Story>) {
         self.by_top.remove(&top);
         if let Some(gone) = self.told.remove(&number) {
-            let why = "Taken back: what made it a story belongs to another, as evidence that came \
-                       later shows.";
+            let why = "Taken back: what made it a story belongs to another or is usual there, as \
+                       evidence that came later shows.";
             revisions.push(gone.closed(why.to_owned()));
+        }
+    }
+
+    /// Takes stories back that a finding which came late makes too likely by chance: its rule had
+    /// fired in their place before, so that their own findings of it surprise less than it seemed.
+    fn doubt(&mut self, finding: &Finding, revisions: &mut Vec<Story>) {
+        let Some(trail) = self.lines.forest.trail(Key::rule(finding)) else { return };
+        let later = trail.after((finding.time, finding.id)).map(|visit| visit.node);
+        let tops: BTreeSet<Handle> = later.map(|node| self.lines.forest.top(node)).collect();
+        for top in tops {
+            let Some(&number) = self.by_top.get(&top) else { continue };
+            let Some(told) = self.told.get(&number) else { continue };
+            let is_flood =
+                self.lines.forest.node(top).is_some_and(|node| Floods::is_told(node.folded));
+            let bits = self.weigh(&self.lines.forest.tree(top), number).bits();
+            if bits < told.bits_needed && !is_flood {
+                self.retract(top, number, revisions);
+            }
         }
     }
 
@@ -381,7 +421,9 @@ impl Stories {
         let next = self.counts.stories_told;
         let likelihood = self.weigh(&members, number.unwrap_or(next));
         let bits_needed = self.looks.bits_needed(self.last_time(&members), &self.settings);
-        let is_story = self.has_seed(&members) && bits_needed <= likelihood.bits();
+        let is_flood = self.lines.forest.node(top).is_some_and(|node| Floods::is_told(node.folded));
+        let is_likely = bits_needed <= likelihood.bits() || is_flood;
+        let is_story = self.has_seed(&members) && is_likely;
         match number.and_then(|number| Some((number, self.told.get(&number)?.members))) {
             Some((number, members_told)) if !is_story && members.len() < members_told => {
                 self.retract(top, number, revisions);
@@ -412,6 +454,7 @@ impl Stories {
             root_finding: story.root.finding,
             span: story.span,
             settled: None,
+            bits_needed,
         });
         told.revision += 1;
         (told.anchor, told.members) = (anchor, members.len());

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clew_event::finding::{CallFacts, ProcessFacts, RequestFacts};
 use clew_event::story::{Edge, Impact, Root, Severity, Step};
+use clew_event::text::escaped;
 use clew_event::{
     BootId, EventId, Finding, FindingId, ProcessKey, Story, StoryId, Text, TimestampNs,
 };
@@ -54,7 +55,7 @@ pub(crate) fn story(scene: &Scene) -> Option<Story> {
     let sizes = scene.forest.sizes(scene.members);
     let origin = origin(root, scene);
     let cast = cast(&told, origin.1);
-    let repeats: u64 = all.iter().map(|node| node.repeats).sum();
+    let repeats: u64 = all.iter().map(|node| node.repeats + node.folded).sum();
     let impact = impact::impact(&findings);
     let excess = scene.likelihood.bits() - scene.bits_needed;
     let mut story = Story {
@@ -176,6 +177,10 @@ fn title(root: &Node, process: Option<ProcessKey>, findings: &[&Finding]) -> Str
         }
     };
     let place = words::short_place(&root.finding);
+    if let (1, 1..) = (findings.len(), root.folded) {
+        let rule = escaped(root.finding.rule.as_bytes());
+        return format!("{} findings of `{rule}` {place}: a flood", 1 + root.folded);
+    }
     let mut tactics: Vec<String> = Vec::new();
     for finding in findings {
         let of_finding: BTreeSet<_> =
@@ -206,7 +211,7 @@ fn origin(root: &Node, scene: &Scene) -> (Root, Option<ProcessKey>) {
     let process = lineage.get(above);
     let parent = lineage.get(above + 1);
     let sentence = match (process, parent) {
-        (None, _) => format!("{} {place}", words::deed(finding)),
+        (None, _) => format!("{} {place}.", words::deed(finding).trim_end_matches('.')),
         (Some(process), None) => format!("{} ran {place}.", words::command(process)),
         (Some(process), Some(parent)) if 0 < above || is_about_start(finding) => {
             format!("{} started {} {place}.", words::process(parent), words::command(process))
@@ -261,11 +266,15 @@ fn common_ancestor(root: &Node, scene: &Scene) -> usize {
 
 fn step(forest: &Forest, node: &Node, sizes: &Sizes) -> Step {
     let finding = &node.finding;
-    let more = match node.repeats {
+    let mut more = match node.repeats {
         0 => String::new(),
         1 => " Once more in the same minute.".to_owned(),
         repeats => format!(" {repeats} times more in the same minute."),
     };
+    if 0 < node.folded {
+        let (count, place) = (node.folded, words::short_place(finding));
+        more += &format!(" {count} more by others {place} were folded into this one.");
+    }
     Step {
         time: finding.time,
         finding: finding.id,

@@ -57,6 +57,10 @@ impl Trail {
     /// Adds a finding. Beyond [`Self::VISITS_MAX`] the oldest is only counted; those of the
     /// process itself stay longest, for they explain its descendants.
     pub(crate) fn insert(&mut self, visit: Visit) {
+        // Most values are met once: room for four, as vectors begin with, would be most of the state.
+        if self.visits.is_empty() {
+            self.visits.reserve_exact(1);
+        }
         let place = self.visits.partition_point(|other| other.at < visit.at);
         self.visits.insert(place, visit);
         if Self::VISITS_MAX < self.visits.len() {
@@ -187,5 +191,13 @@ mod tests {
         trail.forget(far);
         (0..1000).for_each(|second| trail.insert(visit(second, 1)));
         assert!(900.0 < trail.older_weight(TimestampNs::from_unix_ns(1_000_000_000_000)));
+        let begins_anew = |seconds: u64| {
+            let mut trail = Trail::default();
+            trail.count_older(TimestampNs::from_unix_ns(seconds * 1_000_000_000));
+            trail.count_older(TimestampNs::default());
+            trail.older_at == TimestampNs::default()
+        };
+        let most = Trail::DISORDER_MAX.as_secs();
+        assert!(!begins_anew(most) && begins_anew(most + 1));
     }
 }

@@ -42,8 +42,10 @@ fn score() -> String {
         };
         row(&mut text, &rule, bits);
     }
-    let ties = story.steps.iter().filter_map(|step| step.edge.as_ref());
-    let ties: Vec<f64> = ties.map(|edge| edge.bits.clamp(0.0, TIE_BITS_MAX)).collect();
+    let ties = story.steps.iter().filter_map(|step| Some((step.edge.as_ref()?, step.finding)));
+    let own = |id| attack.iter().find(|finding| finding.id == id).map_or(0.0, |it| it.bits);
+    let ties: Vec<f64> =
+        ties.map(|(edge, id)| edge.bits.clamp(0.0, TIE_BITS_MAX).min(own(id))).collect();
     row(&mut text, &format!("{} causal ties", ties.len()), ties.iter().sum());
     let known = |finding: &Finding| finding.techniques.iter().find_map(|id| technique(id));
     let tactics: Vec<Tactic> = attack.iter().filter_map(known).map(|it| it.tactic).collect();

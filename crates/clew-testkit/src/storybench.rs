@@ -5,11 +5,12 @@
 //!
 //! Reading order: [`truth`], [`world`] with [`requests`] and [`records`] (how events are made),
 //! [`tenant`] and [`benign`] (who is there, and a day's work), [`attacks`], [`run`], then how it is
-//! judged: [`metrics`], [`baselines`], [`order`], [`report`], [`miss`].
+//! judged: [`metrics`], [`baselines`], [`order`], [`report`], [`miss`]; [`live`] fills the join engine.
 
 pub mod attacks;
 pub mod baselines;
 pub mod benign;
+pub mod live;
 pub mod metrics;
 pub mod miss;
 pub mod order;

@@ -4,13 +4,14 @@
 use std::process::ExitCode;
 
 use clew_story::{Settings, Stories};
+use clew_testkit::storybench::live;
 use clew_testkit::storybench::miss::account;
 use clew_testkit::storybench::order::{self, Equality};
 use clew_testkit::storybench::report::Report;
 use clew_testkit::storybench::run::{Observed, Plan, observe, rules};
 use clew_testkit::storybench::truth::AttackId;
 
-const USAGE: &str = "usage: cargo xtask storybench [--seed N] [--days D] [--tenants N] [--shuffles N] [--json FILE] [--misses] [--attack N]…";
+const USAGE: &str = "usage: cargo xtask storybench [--seed N] [--days D] [--tenants N] [--shuffles N] [--json FILE] [--misses] [--attack N]…\n       cargo xtask storybench --live ENTITIES";
 
 struct Options {
     plan: Plan,
@@ -18,12 +19,20 @@ struct Options {
     json: Option<String>,
     is_told_misses: bool,
     attacks: Vec<AttackId>,
+    /// Entities that the join engine holds while it is measured.
+    live: Option<usize>,
 }
 
 fn options() -> Option<Options> {
     let plan = Plan { seed: 1, tenants: 21, days: 7 };
-    let mut options =
-        Options { plan, shuffles: 1_000, json: None, is_told_misses: false, attacks: Vec::new() };
+    let mut options = Options {
+        plan,
+        shuffles: 1_000,
+        json: None,
+        is_told_misses: false,
+        attacks: Vec::new(),
+        live: None,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -33,6 +42,7 @@ fn options() -> Option<Options> {
             "--shuffles" => options.shuffles = words.next()?.parse().ok()?,
             "--json" => options.json = Some(words.next()?),
             "--attack" => options.attacks.push(AttackId(words.next()?.parse().ok()?)),
+            "--live" => options.live = Some(words.next()?.parse().ok()?),
             "--misses" => options.is_told_misses = true,
             _ => return None,
         }
@@ -55,6 +65,10 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    if let Some(entities) = options.live {
+        live_figures(entities);
+        return Ok(());
+    }
     let mut report = Report::new(&options.plan);
     let (mut seconds, mut joins, mut join_seconds) = (0.0, 0.0, 0.0);
     let mut orders: Vec<Equality> = Vec::new();
@@ -113,6 +127,60 @@ fn join(observed: &Observed) -> (f64, f64) {
     }
     let count = f64::from(u32::try_from(all.len()).unwrap_or(u32::MAX));
     (count, cpu_seconds() - began)
+}
+
+/// What a join costs and takes while so many entities are known, and what floods do to it.
+fn live_figures(entities: usize) {
+    let mut stories = Stories::new(Settings { findings_max: entities, ..Settings::default() });
+    let before = resident_bytes();
+    println!("| | findings | findings a second | ns a join |\n|---|---:|---:|---:|");
+    let mut number = 0;
+    timed("until so many are live", || {
+        let first = number;
+        while stories.values() < entities {
+            stories.join(&live::of_fleet(number), &mut Vec::new());
+            number += 1;
+        }
+        number - first
+    });
+    let (values, bytes) = (stories.values(), resident_bytes() - before);
+    timed("with so many live", || {
+        let last = number + 100_000;
+        (number..last).for_each(|number| stories.join(&live::of_fleet(number), &mut Vec::new()));
+        100_000
+    });
+    drop(stories);
+    let mut flooded = Stories::new(Settings::default());
+    timed("a flood of one rule in one container", || {
+        (0..1_000_000).for_each(|number| flooded.join(&live::of_flood(number), &mut Vec::new()));
+        1_000_000
+    });
+    let mut attacked = Stories::new(Settings { findings_max: 100_000, ..Settings::default() });
+    timed("10,000 interleaved attacks of six steps", || {
+        let steps = (0..60_000).map(|number| live::of_attacks(10_000, number));
+        steps.for_each(|finding| attacked.join(&finding, &mut Vec::new()));
+        60_000
+    });
+    let [values, bytes] =
+        [values, bytes].map(|it| f64::from(u32::try_from(it).unwrap_or(u32::MAX)));
+    println!("\n{values} entities live, {:.0} bytes each.", bytes / values);
+    println!("After the flood: {:?}.", flooded.counts());
+    println!("After the attacks: {:?}.", attacked.counts());
+}
+
+/// A line of how fast `act` joined as many findings as it says. Making them is in it.
+fn timed(name: &str, act: impl FnOnce() -> u64) {
+    let began = cpu_seconds();
+    let joined = f64::from(u32::try_from(act()).unwrap_or(u32::MAX));
+    let seconds = cpu_seconds() - began;
+    println!("| {name} | {joined} | {:.0} | {:.0} |", joined / seconds, seconds / joined * 1e9);
+}
+
+/// Bytes of this program that are in memory: the second number of `statm`, in pages of 4 KiB.
+fn resident_bytes() -> usize {
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = told.split(' ').nth(1).and_then(|number| number.parse::<usize>().ok());
+    pages.unwrap_or_default() * 4_096
 }
 
 /// Seconds for which this thread had a processor: what other programs do beside it counts nothing.

@@ -269,7 +269,7 @@ impl<'a> View<'a> {
     }
 
     /// All of it was found after the days in which habits are learned.
-    fn begins_late(&self, cluster: &Cluster) -> bool {
+    pub(super) fn begins_late(&self, cluster: &Cluster) -> bool {
         let units = cluster.members.iter().filter_map(|unit| self.observed.units.get(*unit));
         let first = units.map(|unit| unit.finding.time.unix_ns()).min();
         first.is_some_and(|first| START + u64::from(LEARNING_DAYS) * DAY <= first)

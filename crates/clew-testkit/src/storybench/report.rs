@@ -144,7 +144,9 @@ impl Report {
                 let named = |it: &Finding| format!("{} ({:.0})", it.rule, it.bits);
                 let rules: BTreeSet<String> = units.map(|unit| named(&unit.finding)).collect();
                 let rules: Vec<String> = rules.into_iter().collect();
-                *self.false_stories.entry(rules.join(", ")).or_default() += 1;
+                let when = if view.begins_late(story) { "late" } else { "early" };
+                let what = format!("{when}: {}", rules.join(", "));
+                *self.false_stories.entry(what).or_default() += 1;
             }
         }
     }
