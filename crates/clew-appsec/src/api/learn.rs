@@ -73,8 +73,9 @@ impl Apis {
         let nobody = Principal::default();
         let Some(known) = self.known_of(read, &nobody) else { return Default::default() };
         let strange = object::strange(&known, read);
-        if let Some(used) =
-            self.principals.get_mut(read.who).and_then(|who| who.uses.get_mut(&read.endpoint))
+        // What is forgotten comes in any number, and is no enumeration.
+        if let Some(who) = self.principals.get_mut(read.who).filter(|who| !who.handed_out.is_over)
+            && let Some(used) = who.uses.get_mut(&read.endpoint)
         {
             for asked in &strange {
                 used.count_strange(asked.hash, asked.number, read.is_refused());
@@ -212,7 +213,7 @@ impl Api {
 }
 
 impl Endpoint {
-    fn learn_habits(&mut self, read: &Exchange<'_>, strange: &[Asked], principal: &Principal) {
+    fn learn_habits(&mut self, read: &Exchange<'_>, strange: &[Asked], principal: &mut Principal) {
         if !read.is_ok() {
             return;
         }
@@ -221,12 +222,14 @@ impl Endpoint {
         let classes = property::sensitive(&read.answer);
         let newest = self.answer.sensitive_bits(classes, age_ns);
         self.answer.learn_sensitive(classes, who, newest);
-        if read.request.principal.is_none() || principal.handed_out.is_over {
+        if read.request.principal.is_none() {
             return;
         }
         for asked in read.asked() {
             let is_strange = strange.iter().any(|other| other.place == asked.place);
-            if let Some(habit) = self.owned_mut(&asked.place) {
+            if principal.handed_out.is_over {
+                principal.recall.note(is_strange, read.time_ns);
+            } else if let Some(habit) = self.owned_mut(&asked.place) {
                 learn_habit(habit, is_strange, who, age_ns);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::habit::surprisal;
 use super::sketch::{Seen, mix};
 
 /// Most endpoints of one principal that are told apart.
@@ -31,6 +32,9 @@ pub(super) struct Principal {
     /// The last step that changed something: endpoint, and when.
     pub(super) step: Option<(u64, u64)>,
     pub(super) handed_out: HandedOut,
+    /// How well it keeps to what is remembered of that, once some is forgotten.
+    #[serde(default)]
+    pub(super) recall: Recall,
     /// Templates that it was the first to ask for.
     pub(super) firsts: u32,
 }
@@ -115,6 +119,31 @@ pub(super) struct HandedOut {
     older: Filter,
     /// Some were forgotten: that one is not here tells nothing.
     pub(super) is_over: bool,
+}
+
+/// How often one principal, of whose objects some are forgotten, asked for one that is not
+/// remembered. Who works through thousands does so all the time; who uses the newest does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Recall {
+    since_ns: u64,
+    occasions: u32,
+    odd: u32,
+}
+
+impl Recall {
+    /// Takes in an object that was asked for.
+    pub(super) const fn note(&mut self, is_odd: bool, now_ns: u64) {
+        if self.occasions == 0 {
+            self.since_ns = now_ns;
+        }
+        self.occasions = self.occasions.saturating_add(1);
+        self.odd = self.odd.saturating_add(is_odd as u32);
+    }
+
+    /// Bits of one that is not remembered.
+    pub(super) fn bits(&self, now_ns: u64) -> f64 {
+        surprisal(self.occasions, self.odd, now_ns.saturating_sub(self.since_ns))
+    }
 }
 
 impl HandedOut {

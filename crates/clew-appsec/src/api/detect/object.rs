@@ -2,10 +2,12 @@
 //!
 //! Of each place that names objects it is learned how often principals ask for what was never
 //! handed out to them. Where that never happens, one who does, and is answered, stands out; where
-//! objects are public it happens all the time and has no bits.
+//! objects are public it happens all the time and has no bits. Of a principal that was handed more
+//! than is remembered, it is also asked how often it asks for what is forgotten.
 
 use super::super::endpoint::Endpoint;
 use super::super::exchange::{Asked, Exchange};
+use super::super::habit::LEARNED_BITS_MAX;
 use super::super::known::Known;
 use super::super::schema::excess;
 use super::super::verdict::{Item, Verdict, weight};
@@ -18,9 +20,7 @@ pub(in super::super) fn strange(known: &Known<'_>, exchange: &Exchange<'_>) -> V
     let Some(principal) = &exchange.request.principal else { return Vec::new() };
     let handed_out = &known.principal.handed_out;
     let is_strange = |asked: &Asked| {
-        !handed_out.has(asked.hash)
-            && !handed_out.is_over
-            && asked.value.as_bytes() != principal.name.as_bytes()
+        !handed_out.has(asked.hash) && asked.value.as_bytes() != principal.name.as_bytes()
     };
     exchange.asked().into_iter().filter(is_strange).collect()
 }
@@ -33,10 +33,15 @@ pub(super) fn judge(
 ) {
     let age_ns = endpoint.age_ns(known.now_ns);
     let weight = weight(exchange.response.status);
+    // It may have been handed out and forgotten.
+    let most = match known.principal.handed_out.is_over {
+        true => known.principal.recall.bits(known.now_ns),
+        false => LEARNED_BITS_MAX,
+    };
     let worst = strange
         .iter()
         .filter_map(|asked| Some((asked, endpoint.owned(&asked.place)?)))
-        .map(|(asked, habit)| (asked, habit, habit.bits(age_ns)))
+        .map(|(asked, habit)| (asked, habit, habit.bits(age_ns).min(most)))
         .max_by(|a, b| a.2.total_cmp(&b.2));
     if let Some((asked, habit, bits)) = worst {
         found.push(Verdict {

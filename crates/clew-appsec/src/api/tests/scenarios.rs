@@ -331,3 +331,47 @@ fn api10_another_service_answers_with_what_harms() {
     let attack = |shop: &mut Shop| ask_rates(shop, 1, "1'; DROP TABLE rates; --");
     check("OWASP_API10", attack, |shop| ask_rates(shop, 1_000, "all is well"));
 }
+
+/// A user who was handed more objects than are remembered, and has used the newest for a day since;
+/// `per_read` says how many of its reads of orders are of one that is forgotten.
+fn overwhelmed(forgotten_reads: u64) -> Shop {
+    let mut shop = Shop::grown();
+    for page in 0..64_u64 {
+        let items: Vec<String> =
+            (0..250).map(|n| format!(r#"{{"id":{}}}"#, 1 << 40 | page * 250 + n)).collect();
+        let answer = format!(r#"{{"items":[{}]}}"#, items.join(","));
+        let ask = shop.ask(USER, "GET", "/api/v2/export", ("", &answer));
+        shop.make(ask, 60_000);
+    }
+    let own = order_of(&shop, USER);
+    for read in 0..600 {
+        let list = shop.ask(
+            USER,
+            "GET",
+            "/api/v2/orders",
+            ("", &format!(r#"{{"items":[{{"id":{own}}}]}}"#)),
+        );
+        shop.make(list, 60_000);
+        let order = if read < forgotten_reads { 7_000_000 + read } else { own };
+        read_order(&mut shop, USER, order);
+    }
+    shop.found.clear();
+    shop
+}
+
+#[test]
+fn api1_is_told_of_whoever_was_handed_more_than_is_remembered_and_keeps_to_the_newest() {
+    let mut shop = overwhelmed(0);
+    let other = order_of(&shop, OTHER);
+    let found = read_order(&mut shop, USER, other);
+    assert!(8.0 <= bits(&found, "OWASP_API1"), "{found:#?}");
+}
+
+#[test]
+fn whoever_works_through_what_is_forgotten_is_no_thief() {
+    let mut shop = overwhelmed(300);
+    for order in 8_000_000..8_000_050 {
+        let found = read_order(&mut shop, USER, order);
+        assert!(bits(&found, "OWASP_API1") < 2.0, "{found:#?}");
+    }
+}
