@@ -338,7 +338,7 @@ fn overwhelmed(forgotten_reads: u64) -> Shop {
     let mut shop = Shop::grown();
     for page in 0..64_u64 {
         let items: Vec<String> =
-            (0..250).map(|n| format!(r#"{{"id":{}}}"#, 1 << 40 | page * 250 + n)).collect();
+            (0..250).map(|n| format!(r#"{{"id":{}}}"#, (1_u64 << 40) + page * 250 + n)).collect();
         let answer = format!(r#"{{"items":[{}]}}"#, items.join(","));
         let ask = shop.ask(USER, "GET", "/api/v2/export", ("", &answer));
         shop.make(ask, 60_000);
