@@ -5,7 +5,8 @@
 //! For each workload: a line `workload NAME`, a line `replicas` with how many units each replica
 //! has (units are numbered by replica, then by time), and a line for each item: how many of its
 //! parts never become holes (`-` for all), the numbers of the units that show it, and its key as it
-//! came, before any part became a hole.
+//! came, before any part became a hole. Of items of one class, program and access that the same
+//! units show, the first few stand for all.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to who runs it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,9 @@ use clew_profile::scene::Scene;
 use clew_profile::unit::{Replica, UnitId};
 use clew_profile::{KeyBuilder, behavior};
 use clew_store::tape::TapeReader;
+
+/// So many items that always come together are told.
+const TOGETHER: usize = 2;
 
 /// Units of each item, by its key and its fixed parts.
 type Items = BTreeMap<(String, usize), BTreeSet<(Replica, u32)>>;
@@ -67,7 +71,13 @@ fn print(name: &str, items: &Items) {
     replicas.extend(units.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len));
     let replicas: Vec<String> = replicas.iter().map(usize::to_string).collect();
     println!("workload {name}\nreplicas {}", replicas.join(" "));
+    let mut together: BTreeMap<(Vec<&str>, &BTreeSet<_>), usize> = BTreeMap::new();
     for ((key, fixed), of) in items {
+        let seen = together.entry((key.split('\t').take(3).collect(), of)).or_default();
+        *seen += 1;
+        if TOGETHER < *seen {
+            continue;
+        }
         let numbers = of.iter().filter_map(|unit| units.binary_search(unit).ok());
         let numbers: Vec<usize> = numbers.collect();
         let parts = key.matches('\t').count().saturating_sub(2);

@@ -107,6 +107,8 @@ pub(crate) enum ExportForm {
     NetworkPolicy,
     /// A seccomp profile.
     Seccomp,
+    /// The capabilities that it needs, after all were dropped.
+    Capabilities,
     /// Where a read-only root would need to be writable.
     ReadOnlyRoot,
 }
@@ -254,11 +256,15 @@ fn of_version(
                 ExportForm::Clew
                 | ExportForm::ApplicationProfile
                 | ExportForm::NetworkNeighborhood
+                | ExportForm::Capabilities
                 | ExportForm::ReadOnlyRoot => None,
             };
             let document = match (form, &offer) {
                 (ExportForm::ApplicationProfile, _) => export::application_profile(name, profile),
                 (ExportForm::NetworkNeighborhood, _) => export::network_neighborhood(name, profile),
+                (ExportForm::Capabilities, _) => {
+                    json!({"drop": ["ALL"], "add": export::capabilities(profile)})
+                }
                 (_, Some(offer)) => offer.document.clone(),
                 _ => json!({"writable": export::writes_beyond_tmp(profile)}),
             };

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clew_event::Text;
 use serde_json::{Value, json};
 
+use crate::behavior::START;
 use crate::class::Class;
 use crate::item::Item;
 use crate::kubescape::{ALL, ONE};
@@ -31,6 +32,47 @@ const WATCHED_CALLS: [(&str, &[&str]); 8] = [
     ("init_module", &["init_module", "finit_module"]),
     ("kexec_load", &["kexec_load", "kexec_file_load"]),
 ];
+
+/// What Docker's own profile refuses without further capabilities, as its documentation lists it
+/// (docs.docker.com/engine/security/seccomp), but what is above and what depends on arguments.
+const REFUSED_CALLS: [&str; 33] = [
+    "acct",
+    "add_key",
+    "clock_adjtime",
+    "clock_settime",
+    "create_module",
+    "delete_module",
+    "fsconfig",
+    "fsopen",
+    "fspick",
+    "get_kernel_syms",
+    "ioperm",
+    "iopl",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "keyctl",
+    "lookup_dcookie",
+    "mount_setattr",
+    "nfsservctl",
+    "open_by_handle_at",
+    "open_tree",
+    "perf_event_open",
+    "query_module",
+    "quotactl",
+    "reboot",
+    "request_key",
+    "settimeofday",
+    "swapoff",
+    "swapon",
+    "sysfs",
+    "uselib",
+    "userfaultfd",
+    "vhangup",
+];
+/// `CLONE_NEW*`: cgroup, uts, ipc, user, pid, network, mount (`include/uapi/linux/sched.h`).
+const NAMESPACE_FLAGS: [u64; 7] =
+    [0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000, 0x0002_0000];
 
 /// A policy with what it would have done to the behavior on record.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,34 +260,103 @@ fn rule(direction: &str, protocol: &str, port: &str, peer: &str) -> Option<Value
     Some(Value::Object(rule))
 }
 
-/// A seccomp profile that refuses what the sensor watches and the workload never did. It allows
-/// all else: Clew does not see every system call, and a list of all that were seen would be wrong.
+/// A seccomp profile that refuses what runtimes refuse by themselves, so that it is never weaker
+/// than what it takes the place of, and what the sensor watches and the workload never did. It
+/// allows all else: Clew does not see every system call, and a list of all that were seen would be
+/// wrong. What set the container up did so before the profile is in force.
 #[must_use]
 pub fn seccomp(profile: &Profile) -> Offer {
-    let agreed = agreed(profile, Class::Kernel);
-    let refused =
-        WATCHED_CALLS.iter().filter(|(how, _)| !agreed.iter().any(|(item, _)| item.how == *how));
-    let names: Vec<&str> = refused.flat_map(|(_, names)| *names).copied().collect();
-    let document = json!({
-        "defaultAction": "SCMP_ACT_ALLOW",
-        "syscalls": [{"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": 1}],
-    });
+    let own = |class| agreed(profile, class).into_iter().filter(|(item, _)| item.who != START);
+    let agreed: Vec<_> = own(Class::Kernel).collect();
+    let has = |how: &str| agreed.iter().any(|(item, _)| item.how == how);
+    let is_allowed =
+        |name: &&&str| !WATCHED_CALLS.iter().any(|(how, names)| has(how) && names.contains(*name));
+    let watched = WATCHED_CALLS.iter().flat_map(|(_, names)| *names);
+    let names = watched.chain(REFUSED_CALLS.iter()).filter(is_allowed);
+    let mut names: BTreeSet<&str> = names.copied().collect();
+    let refuse = |names: Value, errno: u32| json!({"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno});
+    let mut calls = Vec::new();
+    let has_namespaces = own(Class::Privilege).any(|(item, _)| item.how.ends_with("namespaces"));
+    if !has_namespaces {
+        names.extend(["setns", "unshare"]);
+        // A filter cannot look into what `clone3` is given; who is told that there is none calls
+        // `clone`.
+        calls.push(refuse(json!(["clone3"]), 38));
+        for flag in NAMESPACE_FLAGS {
+            let mut call = refuse(json!(["clone"]), 1);
+            let argument =
+                json!({"index": 0, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"});
+            if let Some(call) = call.as_object_mut() {
+                call.insert("args".to_owned(), json!([argument]));
+            }
+            calls.push(call);
+        }
+    }
+    calls.push(refuse(json!(names), 1));
+    let document = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": calls});
     let allowed = agreed.iter().map(|(_, record)| record.units).fold(0, u64::saturating_add);
     Offer { document, allowed, stopped: 0, stopped_strange: strange_units(profile, Class::Kernel) }
 }
 
-/// Where a container writes beyond what a read-only root with a writable `/tmp` allows; empty
-/// where that would do.
+/// Capabilities that a container needs beside none: what follows from what it did.
+///
+/// Who changes its user begins as root and does as root what no sensor sees: it reads and signals
+/// what belongs to others.
+#[must_use]
+pub fn capabilities(profile: &Profile) -> Vec<&'static str> {
+    let mut needed = BTreeSet::new();
+    for class in [Class::Privilege, Class::File, Class::Network, Class::Kernel] {
+        let own = agreed(profile, class).into_iter().filter(|(item, _)| item.who != START);
+        for (item, _) in own {
+            needed.extend(match (class, item.how) {
+                (Class::Privilege, "set user" | "set group") => {
+                    &["SETUID", "SETGID", "DAC_OVERRIDE", "KILL"][..]
+                }
+                (Class::Privilege, "enter namespace" | "leave namespaces")
+                | (Class::Kernel, "mount" | "umount2" | "pivot_root") => &["SYS_ADMIN"],
+                (Class::File, "chown") => &["CHOWN", "FOWNER", "DAC_OVERRIDE"],
+                (Class::File, "chmod") => &["FOWNER"],
+                (Class::File, "chroot") => &["SYS_CHROOT"],
+                (Class::Kernel, "ptrace") => &["SYS_PTRACE"],
+                (Class::Kernel, "init_module") => &["SYS_MODULE"],
+                (Class::Network, "on") if is_privileged(&item) => &["NET_BIND_SERVICE"],
+                (Class::Network, _) if item.parts.first() == Some(&"raw") => &["NET_RAW"],
+                _ => &[],
+            });
+        }
+    }
+    needed.into_iter().collect()
+}
+
+fn is_privileged(item: &Item<'_>) -> bool {
+    let port = item.parts.get(1).and_then(|port| port.parse::<u16>().ok());
+    port.is_some_and(|port| port < 1024)
+}
+
+/// Where a container writes beyond what a read-only root with a writable `/tmp` allows, the
+/// outermost folders of it; empty where that would do.
 #[must_use]
 pub fn writes_beyond_tmp(profile: &Profile) -> Vec<String> {
-    let writes = agreed(profile, Class::File).into_iter().filter(|(item, _)| item.how != "read");
-    let beyond = writes.filter(|(item, _)| {
-        !matches!(item.parts.first(), Some(&("tmp" | "dev" | "proc" | "run" | "sys")))
-    });
-    let directory = |item: &Item<'_>| {
-        let parts = item.parts.split_last().map_or(&[][..], |(_, directory)| directory);
-        format!("/{}", parts.join("/"))
-    };
-    let beyond: BTreeSet<String> = beyond.map(|(item, _)| directory(&item)).collect();
-    beyond.into_iter().collect()
+    let writes = agreed(profile, Class::File).into_iter();
+    let writes = writes.filter(|(item, _)| item.how != "read" && item.who != START);
+    let mut folders: Vec<String> = Vec::new();
+    let beyond: BTreeSet<String> = writes.filter_map(|(item, _)| folder(&item)).collect();
+    // In order, a folder stands before what is in it.
+    for path in beyond {
+        let is_within = |outer: &String| path.starts_with(&format!("{outer}/"));
+        if !folders.iter().any(is_within) {
+            folders.push(path);
+        }
+    }
+    folders
+}
+
+/// The folder that a write needs, up to the first hole; `None` where it is writable anyway, and for
+/// a file without a name.
+fn folder(item: &Item<'_>) -> Option<String> {
+    let (_, folder) = item.parts.split_last()?;
+    let folder: Vec<&str> =
+        folder.iter().copied().take_while(|part| !part.starts_with('{')).collect();
+    let is_writable = matches!(item.parts.first(), Some(&("tmp" | "dev" | "proc" | "run" | "sys")));
+    (!is_writable).then(|| format!("/{}", folder.join("/")))
 }

@@ -43,9 +43,42 @@ fn a_seccomp_profile_refuses_what_was_watched_for_and_never_done() {
         }
     }
     let offer = export::seccomp(only(&profiles));
-    let names = offer.document["syscalls"][0]["names"].to_string();
-    assert!(names.contains("ptrace") && !names.contains("memfd_create"), "{names}");
+    let calls = offer.document["syscalls"].to_string();
+    assert!(calls.contains("ptrace") && !calls.contains("memfd_create"), "{calls}");
+    assert!(calls.contains("io_uring_setup"), "no weaker than what it takes the place of");
     assert_eq!(offer.stopped, 0);
+}
+
+/// Both replicas do it in three units more.
+fn agree(profiles: &mut Profiles, key: &str) {
+    for unit in 20..23 {
+        for replica in [1, 2] {
+            let now = scene(replica, unit * UNIT);
+            does(profiles, &now, USUAL[0]);
+            does(profiles, &now, key);
+        }
+    }
+}
+
+#[test]
+fn what_sets_a_container_up_is_no_need_of_its_own() {
+    let mut profiles = settled(20);
+    agree(&mut profiles, "kernel\t(start)\tpivot_root\t.");
+    agree(&mut profiles, "file\t(start)\tchown\tdev\tnull");
+    let calls = export::seccomp(only(&profiles)).document["syscalls"].to_string();
+    assert!(calls.contains("\"pivot_root\""), "{calls}");
+    assert_eq!(export::capabilities(only(&profiles)), [""; 0]);
+}
+
+#[test]
+fn capabilities_follow_from_what_was_done() {
+    let mut profiles = settled(20);
+    agree(&mut profiles, "network\tnginx\ton\ttcp\t80");
+    agree(&mut profiles, "network\tnginx\ton\ttcp\t8080");
+    assert_eq!(export::capabilities(only(&profiles)), ["NET_BIND_SERVICE"]);
+    agree(&mut profiles, "privilege\tnginx\tset user\t33");
+    let needed = ["DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
+    assert_eq!(export::capabilities(only(&profiles)), needed);
 }
 
 #[test]
@@ -53,7 +86,7 @@ fn a_read_only_root_needs_what_is_written_beyond_tmp() {
     let mut profiles = settled(3);
     assert_eq!(export::writes_beyond_tmp(only(&profiles)), [""; 0]);
     for replica in [1, 2] {
-        for name in ["srv\tup\ta", "tmp\tb"] {
+        for name in ["srv\tup\ta", "srv\tup\tin\tb", "srv\tup\t{word}\tc", "tmp\tb"] {
             does(&mut profiles, &scene(replica, 3 * UNIT), &format!("file\tx\twrite\t{name}"));
         }
     }
