@@ -169,26 +169,29 @@ pub(super) fn progress(
     Ok(())
 }
 
-/// What two profiles do not have in common; how much that is, and one where it is nothing.
+/// What two profiles do not have in common, and in how many units it was seen: what one unit alone
+/// did is often no change but chance. Always one, so that no difference is an answer too.
 pub(super) fn difference(
     out: &mut impl Write,
     a: &Profile,
     b: &Profile,
     is_json: bool,
 ) -> io::Result<usize> {
-    let keys = |profile: &Profile| -> BTreeMap<String, String> {
+    let keys = |profile: &Profile| -> BTreeMap<String, (String, u64)> {
         let done = profile.items().filter(|(_, record)| 0 < record.units);
-        done.map(|(item, _)| (item.key(), item.to_string())).collect()
+        done.map(|(item, record)| (item.key(), (item.to_string(), record.units))).collect()
     };
     let (a, b) = (keys(a), keys(b));
     let gone = a.iter().filter(|(key, _)| !b.contains_key(*key)).map(|it| (it, "-", "removed"));
     let new = b.iter().filter(|(key, _)| !a.contains_key(*key)).map(|it| (it, "+", "added"));
-    for ((key, shown), sign, change) in gone.chain(new) {
+    for ((key, (shown, units)), sign, change) in gone.chain(new) {
         if is_json {
-            writeln!(out, "{}", json!({"type": "difference", "change": change, "key": key}))?;
+            let line = json!({"type": "difference", "change": change, "key": key, "units": units});
+            writeln!(out, "{line}")?;
         } else {
             let class = key.split('\t').next().unwrap_or_default();
-            writeln!(out, "{sign} {class} {shown}")?;
+            let units = counted(usize::try_from(*units).unwrap_or(usize::MAX), "unit");
+            writeln!(out, "{sign} {class} {shown}  ({units})")?;
         }
     }
     Ok(1)
