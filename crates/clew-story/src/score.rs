@@ -196,15 +196,22 @@ impl Looks {
     /// hide an attack.
     pub(crate) const LOOKS_MAX: usize = 4_096;
 
-    /// Takes note of a seed, at `now` as all others agree on it.
-    pub(crate) fn insert(&mut self, rule: Key, time: TimestampNs, now: TimestampNs) {
-        if Self::LOOKS_MAX <= self.last.len() {
-            self.last.retain(|_, last| is_within_a_day(*last, now));
-        }
+    /// Forgets what is no look of the last day.
+    pub(crate) fn expire(&mut self, now: TimestampNs) {
+        self.last.retain(|_, last| is_within_a_day(*last, now));
+    }
+
+    /// Takes note of a seed.
+    pub(crate) fn insert(&mut self, rule: Key, time: TimestampNs) {
         if self.last.len() < Self::LOOKS_MAX || self.last.contains_key(&rule) {
             let last = self.last.entry(rule).or_default();
             *last = time.max(*last);
         }
+    }
+
+    /// Bits below which no story is told, however few looks there were.
+    pub(crate) fn bits_needed_min(settings: &Settings) -> f64 {
+        Self::default().bits_needed(TimestampNs::default(), settings)
     }
 
     /// Bits from which a story is told whose last finding is of that time.
@@ -347,13 +354,11 @@ mod tests {
         let needed = |looks: &Looks| looks.bits_needed(at_ms(0), &settings);
         assert!((needed(&looks) - 10.64).abs() < 1e-9);
         for rule in 0..Looks::LOOKS_MAX + 100 {
-            looks.insert(
-                Key::rule(&Sample::new(&format!("{rule}"), 1).finding()),
-                at_ms(0),
-                at_ms(0),
-            );
+            looks.insert(Key::rule(&Sample::new(&format!("{rule}"), 1).finding()), at_ms(0));
         }
         assert_eq!(looks.last.len(), Looks::LOOKS_MAX);
         assert!((needed(&looks) - 18.64).abs() < 1e-9);
+        looks.expire(at_ms(2 * 86_400_000));
+        assert!(looks.last.is_empty() && (needed(&looks) - 10.64).abs() < 1e-9);
     }
 }

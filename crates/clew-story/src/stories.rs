@@ -206,7 +206,7 @@ impl Stories {
         self.habits.note(finding);
         self.counts.habits_dropped = self.habits.dropped;
         if self.settings.seed_bits <= finding.bits {
-            self.looks.insert(Key::rule(finding), finding.time, self.clock.now());
+            self.looks.insert(Key::rule(finding), finding.time);
         }
         let change = self.take(finding);
         if change.has_moved {
@@ -289,6 +289,7 @@ impl Stories {
             self.tidied_hour = hour;
             let (horizon, life) = (self.settings.horizon, self.settings.story_life);
             self.links.expire(now, horizon, life);
+            self.looks.expire(now);
             self.lines.forest.prune(|trail| Trail::WEIGHT_MIN <= trail.older_weight(now));
         }
     }
@@ -420,8 +421,12 @@ impl Stories {
         }
         let next = self.counts.stories_told;
         let likelihood = self.weigh(&members, number.unwrap_or(next));
-        let bits_needed = self.looks.bits_needed(self.last_time(&members), &self.settings);
         let is_flood = self.lines.forest.node(top).is_some_and(|node| Floods::is_told(node.folded));
+        let is_hopeless = likelihood.bits() < Looks::bits_needed_min(&self.settings);
+        if number.is_none() && is_hopeless && !is_flood {
+            return;
+        }
+        let bits_needed = self.looks.bits_needed(self.last_time(&members), &self.settings);
         let is_likely = bits_needed <= likelihood.bits() || is_flood;
         let is_story = self.has_seed(&members) && is_likely;
         match number.and_then(|number| Some((number, self.told.get(&number)?.members))) {
