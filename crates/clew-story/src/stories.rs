@@ -41,6 +41,9 @@ pub struct Stories {
     drawn: Vec<Finding>,
     /// Stories told and still growing, in the order in which they were first told.
     told: BTreeMap<u64, Told>,
+    /// Their ids.
+    #[serde(default)]
+    ids: BTreeSet<StoryId>,
     /// The story of each tree that has one, by the tree's top.
     by_top: BTreeMap<Handle, u64>,
     /// How late it is, as the findings agree on it.
@@ -131,6 +134,7 @@ impl Stories {
             floods: Floods::default(),
             drawn: Vec::new(),
             told: BTreeMap::new(),
+            ids: BTreeSet::new(),
             by_top: BTreeMap::new(),
             clock: Clock::default(),
             tidied_hour: 0,
@@ -346,7 +350,7 @@ impl Stories {
         }
         let top = self.lines.forest.top(root);
         if let Some(number) = self.by_top.remove(&top) {
-            self.told.remove(&number);
+            self.end(number);
         }
         let members = self.lines.forest.tree(top);
         let roots = members.iter().filter(|&&member| self.lines.line(member).is_some());
@@ -377,7 +381,7 @@ impl Stories {
         for (number, top) in absorbed {
             let elder = self.by_top.get(&top).and_then(|elder| self.told.get(elder));
             let into = elder.map(|told| told.id);
-            if let (Some(gone), Some(into)) = (self.told.remove(&number), into) {
+            if let (Some(gone), Some(into)) = (self.end(number), into) {
                 let why = format!("Part of story {into}, as evidence that came later shows.");
                 revisions.push(gone.closed(why));
             }
@@ -387,7 +391,7 @@ impl Stories {
     /// Takes a story back that lost findings to another and cannot stand without them.
     fn retract(&mut self, top: Handle, number: u64, revisions: &mut Vec<Story>) {
         self.by_top.remove(&top);
-        if let Some(gone) = self.told.remove(&number) {
+        if let Some(gone) = self.end(number) {
             let why = "Taken back: what made it a story belongs to another or is usual there, as \
                        evidence that came later shows.";
             revisions.push(gone.closed(why.to_owned()));
@@ -467,6 +471,7 @@ impl Stories {
         story.id = told.id;
         story.revision = told.revision;
         if number.is_none() {
+            self.ids.insert(id);
             self.by_top.insert(top, next);
             self.counts.stories_told += 1;
         }
@@ -495,9 +500,16 @@ impl Stories {
     /// An id for a story that begins with this finding. Another open story may bear its first
     /// one: it began with this finding too, until evidence that came later moved it elsewhere.
     fn free_id(&self, root: FindingId) -> StoryId {
-        let is_free = |id: &StoryId| self.told.values().all(|told| told.id != *id);
+        let is_free = |id: &StoryId| !self.ids.contains(id);
         let ids = (0..=self.told.len() as u64).map(|count| story_id(root, count));
         ids.into_iter().find(is_free).unwrap_or_default()
+    }
+
+    /// Takes a story out of those that grow.
+    fn end(&mut self, number: u64) -> Option<Told> {
+        let told = self.told.remove(&number)?;
+        self.ids.remove(&told.id);
+        Some(told)
     }
 
     fn has_seed(&self, members: &[Handle]) -> bool {
