@@ -146,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fleet_brings_several_values_with_each_finding_and_no_story() {
+    fn a_fleet_brings_several_values_with_each_finding_and_few_stories() {
         let stories = joined((0..500).map(of_fleet));
-        assert!(4 * 500 < stories.values());
-        assert_eq!(stories.counts().stories_told, 0);
+        assert!(4 * 500 < stories.values(), "{}", stories.values());
+        assert!(stories.counts().stories_told < 50, "{:?}", stories.counts());
     }
 
     #[test]
