@@ -7,6 +7,9 @@ use clew_event::{Finding, Text};
 /// Characters of a command line or headline that a sentence shows.
 pub(crate) const SHOWN_MAX: usize = 160;
 
+/// Files through which a call came that a sentence names.
+pub(crate) const LIBRARIES_TOLD_MAX: usize = 3;
+
 /// Characters of the command line with which a story began.
 pub(crate) const COMMAND_MAX: usize = 512;
 
@@ -124,7 +127,25 @@ pub(crate) fn deed(finding: &Finding) -> String {
             more.push(format!("{what} {}", quoted(value)));
         }
     }
+    let libraries = telling_libraries(finding);
+    if !libraries.is_empty() {
+        more.push(format!("through {}", listed(&libraries)));
+    }
     if more.is_empty() { format!("{words}.") } else { format!("{words} ({}).", more.join(", ")) }
+}
+
+/// The nearest files that a call came through, but for what every call comes through: the C library
+/// and the program itself.
+fn telling_libraries(finding: &Finding) -> Vec<String> {
+    let program =
+        finding.subject.lineage.first().map_or(&b""[..], |process| process.exe.file_name());
+    let is_telling = |name: &&Text| {
+        let name = name.as_bytes();
+        let is_of_all = ["libc.", "libc-", "ld-"].iter().any(|of| name.starts_with(of.as_bytes()));
+        !is_of_all && name != program
+    };
+    let telling = finding.subject.libraries.iter().filter(is_telling);
+    telling.take(LIBRARIES_TOLD_MAX).map(quoted).collect()
 }
 
 /// `1, 2 and 3`
@@ -176,6 +197,20 @@ mod tests {
         );
         check("Old style (user=root)", "Old style (`sh -c id`, pid 100, file `/etc/shadow`).");
         check("", "a_rule (`sh -c id`, pid 100, file `/etc/shadow`).");
+    }
+
+    #[test]
+    fn a_deed_names_the_libraries_that_it_came_through_within_a_bound() {
+        let told = |libraries: &[&str]| {
+            let mut finding = sample("Shadow read | file=/etc/shadow");
+            finding.subject.lineage[0].exe = "/usr/bin/python3".into();
+            finding.subject.libraries = libraries.iter().map(|name| Text::from(*name)).collect();
+            deed(&finding).split_once("shadow`").unwrap().1.to_owned()
+        };
+        assert_eq!(told(&["ld-linux-x86-64.so.2", "libc.so.6", "python3"]), ").");
+        assert_eq!(told(&["libc.so.6", "_yaml.so", "python3"]), ", through `_yaml.so`).");
+        let many = ["a.so"; LIBRARIES_TOLD_MAX + 1];
+        assert_eq!(told(&many), ", through `a.so`, `a.so` and `a.so`).");
     }
 
     #[test]
