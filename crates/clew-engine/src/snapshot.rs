@@ -17,7 +17,7 @@ use crate::unclaimed::Unclaimed;
 use crate::witnesses::Witnesses;
 
 /// Version of the snapshot's form; another one is refused, and the engine begins anew.
-pub const SNAPSHOT_VERSION: u16 = 4;
+pub const SNAPSHOT_VERSION: u16 = 5;
 
 /// Why a snapshot could not be taken back.
 #[derive(Debug, thiserror::Error)]
