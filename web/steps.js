@@ -1,7 +1,7 @@
 // The steps of a story as a list along the thread: what, when, by which rule, and why it belongs.
 
 import { h, prose } from "./dom.js";
-import { clock, duration, machine } from "./time.js";
+import { clock, later, machine } from "./time.js";
 import { bits, technique, tie } from "./words.js";
 
 /** The list. `chosen` is the set of highlighted step numbers, `onopen` gets a number. */
@@ -20,7 +20,7 @@ export function stepsView(story, chosen, onopen) {
           "div",
           { class: "step-time" },
           h("time", { datetime: machine(step.time) }, clock(step.time)),
-          h("span", {}, index === 0 ? "start" : `+${duration(step.time - start)}`),
+          h("span", {}, index === 0 ? "start" : later(step.time - start)),
         ),
         h("span", { class: "step-dot", "aria-hidden": "true" }, number),
         h(

@@ -60,6 +60,11 @@ export function span(first, last) {
   return from.clock === to.clock ? moment(first) : `${moment(first)} – ${to.clock}`;
 }
 
+/** How much later: `+46 ms`; `−429 ms` where one of two clocks knows seconds only. */
+export function later(ns) {
+  return ns < 0 ? `−${duration(-ns)}` : `+${duration(ns)}`;
+}
+
 /** How long: `46 ms`, `1.8 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function duration(ns) {
   const ms = ns / 1e6;
