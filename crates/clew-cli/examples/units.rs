@@ -1,4 +1,4 @@
-//! Prints what workloads did on tapes, unit by unit, as `crates/clew-profile/tests/recorded` keeps it.
+//! Prints what workloads did on tapes, unit by unit, for the example `calibration` of clew-profile.
 //!
 //! `cargo run -p clew-cli --example units -- PREFIX TAPE…` takes workloads whose names begin so.
 //!

@@ -173,6 +173,7 @@ impl Identities {
 
     /// Takes in one call to an API.
     pub(crate) fn observe(&mut self, event: &Event, call: &ApiCall) {
+        self.late.clear();
         let caller = self.callers.of(call);
         let witness = Witness::of(self, (call, &caller), (event.id, event.time));
         self.bind_all(call, &caller, &witness);
@@ -190,6 +191,7 @@ impl Identities {
 
     /// Remembers a credential that a workload got, so that its first use finds whose it is.
     pub fn register_pending(&mut self, pending: &Pending) {
+        self.late.clear();
         let Pending { credential, event, time, .. } = pending;
         let (event, time, counts) = (*event, *time, self.counted.is_first(*event));
         let container = pending.container.as_ref();

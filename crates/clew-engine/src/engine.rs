@@ -176,8 +176,9 @@ impl Engine {
         }
         self.link(event, link, output);
         if let Some(judged) = self.context.identities().unclaimed(event) {
-            let names = self.matches.iter().filter_map(|index| self.rules.rule(*index));
-            self.unclaimed.keep(event, judged, names.map(|rule| rule.name.clone()).collect());
+            let rules = self.matches.iter().filter_map(|index| self.rules.rule(*index));
+            let names = || rules.map(|rule| rule.name.clone()).collect();
+            self.unclaimed.keep(event, judged, names);
         }
         self.judge_again(output);
     }

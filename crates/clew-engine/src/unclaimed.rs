@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use clew_context::identity::habits::is_read;
 use clew_context::identity::judged::Judged;
 use clew_context::identity::key::Identity;
 use clew_context::identity::lineage::LATE;
+use clew_event::control_plane::ApiCall;
 use clew_event::json::JsonIndex;
 use clew_event::{Event, EventKind, Text, TimestampNs};
 use serde::{Deserialize, Serialize, Serializer};
@@ -16,7 +18,8 @@ use crate::evidence;
 
 /// Most credentials of which calls wait.
 pub(crate) const CREDENTIALS_MAX: usize = 256;
-/// Most calls that wait of one: a thief soon does what the credential was stolen for.
+/// Most calls that wait of one: a thief soon does what the credential was stolen for. Where there are
+/// more, one that only reads makes room, so that nobody hides a deed behind many looks.
 pub(crate) const CALLS_MAX: usize = 16;
 /// Longest record of one that waits, in bytes; together at most 32 MiB.
 pub(crate) const RECORD_BYTES_MAX: usize = 8 << 10;
@@ -43,10 +46,20 @@ struct Young {
 }
 
 impl Young {
+    /// Makes room by the first call that only reads; false where there is none.
+    fn give_up_a_look(&mut self) -> bool {
+        let look = self.waiting.iter().position(|it| it.event.api_call().is_some_and(is_look));
+        look.map(|at| self.waiting.remove(at)).is_some()
+    }
+
     /// Whether a record of its making may still come at that time.
     fn is_in_time(&self, time: TimestampNs) -> bool {
         self.waiting.first().is_some_and(|first| time.since(first.event.time) < LATE)
     }
+}
+
+fn is_look(call: &ApiCall) -> bool {
+    is_read(call.action.as_bytes())
 }
 
 /// The first calls of young credentials.
@@ -60,15 +73,22 @@ pub(crate) struct Unclaimed {
 
 impl Unclaimed {
     /// Keeps a call, as long as there is room for its credential's.
-    pub(crate) fn keep(&mut self, event: &Event, judged: &Judged, matched: Vec<String>) {
+    pub(crate) fn keep(
+        &mut self,
+        event: &Event,
+        judged: &Judged,
+        matched: impl FnOnce() -> Vec<String>,
+    ) {
         let (Some(call), Some(credential)) = (event.api_call(), judged.credential()) else {
             return;
         };
         let place = self.place_of(credential);
-        let known = place.ok().and_then(|at| self.young.get(at));
-        let is_full = known.is_some_and(|young| CALLS_MAX <= young.waiting.len());
-        if is_full || RECORD_BYTES_MAX < call.record.as_bytes().len() {
-            self.dropped += 1;
+        let known = place.ok().and_then(|at| self.young.get_mut(at));
+        let is_long = RECORD_BYTES_MAX < call.record.as_bytes().len();
+        let is_full = known.as_ref().is_some_and(|young| CALLS_MAX <= young.waiting.len());
+        self.dropped += u64::from(is_long || is_full);
+        let makes_room = || !is_look(call) && known.is_some_and(Young::give_up_a_look);
+        if is_long || is_full && !makes_room() {
             return;
         }
         let mut event = event.clone();
@@ -77,7 +97,7 @@ impl Unclaimed {
             call.index = JsonIndex::default();
         }
         let time = event.time;
-        let waiting = Waiting { event, judged: judged.clone(), matched };
+        let waiting = Waiting { event, judged: judged.clone(), matched: matched() };
         let at = place.unwrap_or_else(|at| {
             self.turns += 1;
             let (credential, turn) = (credential.clone(), self.turns);
@@ -138,7 +158,7 @@ fn without_secrets<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok,
 mod tests {
     use clew_context::Context;
     use clew_context::identity::key::IdentityKind;
-    use clew_event::control_plane::{ApiCall, ApiSource};
+    use clew_event::control_plane::ApiSource;
     use clew_event::{EventId, EventType};
 
     use super::*;
@@ -165,7 +185,7 @@ mod tests {
     fn keep(unclaimed: &mut Unclaimed, event: &Event) {
         let mut context = Context::default();
         context.observe(event);
-        unclaimed.keep(event, context.identities().unclaimed(event).unwrap(), Vec::new());
+        unclaimed.keep(event, context.identities().unclaimed(event).unwrap(), Vec::new);
     }
 
     fn count_of(unclaimed: &Unclaimed, key: &str) -> usize {
@@ -180,6 +200,22 @@ mod tests {
             keep(&mut unclaimed, &call(id, ("1", "ASIA".into()), RECORD_BYTES_MAX));
         }
         assert_eq!((count_of(&unclaimed, "ASIA"), unclaimed.dropped()), (CALLS_MAX, 3));
+    }
+
+    #[test]
+    fn a_deed_behind_many_looks_waits_in_the_place_of_one() {
+        let mut unclaimed = Unclaimed::default();
+        let many = CALLS_MAX as u128;
+        for id in 0..many * 3 {
+            let mut event = call(id, ("1", "ASIA".into()), 0);
+            if let EventKind::CloudApi(call) = &mut event.kind {
+                call.action = if id < many * 2 { "ListUsers" } else { "CreateUser" }.into();
+            }
+            keep(&mut unclaimed, &event);
+        }
+        let waiting = unclaimed.young[0].waiting.iter().map(|it| it.event.id.0);
+        assert!(waiting.eq(many * 2..many * 3));
+        assert_eq!(unclaimed.dropped(), CALLS_MAX as u64 * 2);
     }
 
     #[test]

@@ -168,7 +168,8 @@ fn agent(user_agent: &[u8]) -> Option<u32> {
 }
 
 /// What only looks; a name tells it in every log.
-fn is_read(action: &[u8]) -> bool {
+#[must_use]
+pub fn is_read(action: &[u8]) -> bool {
     const VERBS: [&[u8]; 8] =
         [b"List", b"Describe", b"Get", b"BatchGet", b"Head", b"Lookup", b"get ", b"list "];
     VERBS.iter().any(|verb| action.starts_with(verb))

@@ -377,6 +377,21 @@ fn at_most_heirs_max_heirs_are_looked_at_and_each_once() {
 }
 
 #[test]
+fn who_never_asks_what_was_told_late_keeps_the_last_alone() {
+    let mut identities = Identities::default();
+    for id in 1..9 {
+        let session = format!("ASIAX{id}");
+        observe(&mut identities, &event(id * 2, aws("ListUsers", &session, SESSION, vec![])));
+        let made = minted(MintedKind::Session, &session, "", None);
+        observe(
+            &mut identities,
+            &event(id * 2 + 1, aws("AssumeRole", "ASIA1", SESSION, vec![made])),
+        );
+    }
+    assert_eq!(identities.take_late(), [credential("ASIAX8")]);
+}
+
+#[test]
 fn a_call_waits_while_the_making_of_its_credential_may_be_told() {
     let minting = (
         1,
